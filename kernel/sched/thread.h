@@ -1,0 +1,100 @@
+/*
+ * Kernel threads: every thread of control, whether it only runs in the kernel
+ * or belongs to a process (world or ring 3) and enters the kernel by syscalls.
+ *
+ * Life cycle: thread_create() (state NEW) -> thread_start() -> READY <-> RUNNING
+ * <-> SLEEPING -> thread_exit() (state DEAD) -> freed by the next thread that
+ * the scheduler runs on that CPU.
+ *
+ * Roles (enum thread_role) tell what the CPU was doing when it was interrupted,
+ * never RIP or CS: live code runs in both. The entry code keeps `role`.
+ */
+#ifndef KERNEL_SCHED_THREAD_H
+#define KERNEL_SCHED_THREAD_H
+
+#include <kernel/sched/wait.h>
+
+struct process;
+
+enum thread_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+
+enum thread_role {
+    THREAD_IN_KERNEL = 0, /* on its kernel stack */
+    THREAD_IN_WORLD = 1,  /* CPL 0, own stack in the world's areas, red zone in use */
+    THREAD_IN_USER = 2    /* CPL 3 */
+};
+
+#define KERNEL_STACK_SIZE  (32 * 1024)
+#define THREAD_NAME_SIZE   16
+#define THREAD_MAX_LOCKS   16
+
+struct thread {
+    /* Offsets known to arch/x86_64/entry.S; tied by static_assert in thread.c. */
+    uint64_t kernel_stack_top;   /* highest address; the first frame goes below it */
+    uint64_t kernel_stack_base;  /* lowest mapped address; the guard page is below */
+    uint64_t saved_rsp;          /* while not running: where context_switch resumes */
+    uint32_t role;               /* enum thread_role */
+    uint32_t preempt_count;      /* > 0: no preemption; spinlocks count */
+    uint64_t fs_base;            /* TLS of world and user threads */
+    void *fpu;                   /* XSAVE area, 64-byte aligned; NULL: the thread uses no FPU state */
+
+    uint32_t references;         /* atomic */
+    int32_t id;                  /* tid; also the pid of a process's first thread */
+    char name[THREAD_NAME_SIZE];
+    struct process *process;     /* NULL for kernel threads; owned by the process while it lives */
+    struct list process_link;    /* in process->threads, under the process lock */
+
+    /* scheduler lock of its CPU */
+    struct list run_link;
+    volatile uint32_t state;     /* enum thread_state */
+    volatile bool wake_pending;  /* woken after wait_prepare, before wait_sleep */
+    bool need_resched;
+    int32_t cpu;
+    nanos_t slice_end;           /* monotonic */
+    nanos_t cpu_time;            /* consumed, up to last_started */
+    nanos_t last_started;
+    uint64_t switches;
+
+    /* own thread only */
+    struct { const void *lock; uint32_t rank; } held[THREAD_MAX_LOCKS];
+    uint32_t held_count;
+    struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */
+    void *fault_resume;            /* usercopy: where a fault continues; NULL: no recovery */
+
+    /* process side: kernel/proc */
+    uint64_t clear_child_tid;    /* user address, 0: none (set_tid_address(2)) */
+    uint64_t signal_mask;        /* blocked signals, bit n-1 */
+    uint64_t signal_pending;     /* for this thread, under the signal lock */
+    uint64_t signal_saved_mask;  /* for sigsuspend/ppoll: mask to restore */
+    bool signal_restore_mask;
+    volatile bool signal_check;  /* something may be pending: look before returning */
+    uint64_t signal_stack_base, signal_stack_size; /* sigaltstack(2) */
+    uint32_t signal_stack_flags;
+    bool exiting;                /* exit_group or a fatal signal: leave at the next return */
+    struct list signal_info;     /* queued siginfo */
+};
+
+/* The running thread. */
+struct thread *thread_current(void);
+
+/* A kernel thread running `function(argument)`; it ends when that returns.
+ * NULL: no memory. The caller holds one reference until thread_put(). */
+MUST_CHECK struct thread *thread_create(const char *name, void (*function)(void *), void *argument);
+void thread_start(struct thread *thread);
+void thread_get(struct thread *thread);
+void thread_put(struct thread *thread);
+NORETURN void thread_exit(void);
+
+void thread_yield(void);
+/* Sleeps until the monotonic clock reaches `deadline`. 0, or -EINTR by a signal when interruptible. */
+int thread_sleep_until(nanos_t deadline, bool interruptible);
+/* Makes a sleeping thread runnable; context: any. */
+void thread_wake(struct thread *thread);
+
+void preempt_disable(void);
+void preempt_enable(void);       /* switches when a reschedule is due */
+
+/* Calls `visit` for every thread, under the thread-list lock (no sleeping). */
+void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * Open files: what a file descriptor refers to, and the operations that every
+ * kind of file (tmpfs file, device, pipe, socket, tty, /proc entry) implements.
+ *
+ * Buffers are a `struct io`: caller memory or kernel memory alike, so an
+ * operation is written once and used by syscalls and by the kernel itself.
+ */
+#ifndef KERNEL_VFS_FILE_H
+#define KERNEL_VFS_FILE_H
+
+#include <kernel/sched/wait.h>
+#include <kernel/syscall/usercopy.h>
+
+struct inode;
+struct path;
+
+/* A transfer in progress. `done` counts bytes moved so far. */
+struct io {
+    bool from_kernel;      /* `kernel` is valid, else `user` */
+    char *kernel;
+    struct user_ptr user;
+    size_t size;           /* bytes in the whole buffer */
+    size_t done;
+};
+
+static inline size_t io_remaining(const struct io *io) { return io->size - io->done; }
+struct io io_from_kernel(void *buffer, size_t size);
+struct io io_from_user(struct user_ptr buffer, size_t size);
+/* Move up to `size` bytes (the whole amount must fit: size <= io_remaining). 0 or -EFAULT. */
+MUST_CHECK int io_put(struct io *io, const void *data, size_t size); /* towards a reader */
+MUST_CHECK int io_get(struct io *io, void *data, size_t size);       /* from a writer */
+MUST_CHECK int io_put_zeroes(struct io *io, size_t size);
+
+/* poll(2) bits, values of the Linux ABI. */
+#define POLL_IN   0x001
+#define POLL_PRI  0x002
+#define POLL_OUT  0x004
+#define POLL_ERR  0x008
+#define POLL_HUP  0x010
+#define POLL_NVAL 0x020
+#define POLL_RDHUP 0x2000
+
+struct poll_table; /* kernel/vfs/poll.h */
+struct file;
+
+struct file_ops {
+    const char *name;
+    /* Read or write at *position and advance it; for streams position is ignored.
+     * Return bytes moved (io->done) or -E...; -EAGAIN when O_NONBLOCK and nothing is there.
+     * Called without the file's position lock for streams. */
+    isize_t (*read)(struct file *file, struct io *io, file_off_t *position);
+    isize_t (*write)(struct file *file, struct io *io, file_off_t *position);
+    /* Negative errno or >= 0. NULL: -ENOTTY. */
+    isize_t (*ioctl)(struct file *file, uint32_t request, uint64_t argument);
+    /* Ready bits now; calls poll_wait(table, queue) for each queue that may change them. NULL: always in and out. */
+    uint32_t (*poll)(struct file *file, struct poll_table *table);
+    /* NULL: the generic seek over inode->size; streams set file->is_stream. */
+    isize_t (*seek)(struct file *file, file_off_t offset, int whence);
+    /* Directory entries from *position on. `emit` returns false when its buffer is full. NULL: -ENOTDIR. */
+    isize_t (*read_directory)(struct file *file, file_off_t *position,
+                              bool (*emit)(void *context, const char *name, size_t length, uint64_t inode_number,
+                                           uint8_t type, file_off_t next),
+                              void *context);
+    /* Called at open, after `file` was filled; may refuse. NULL: nothing to do. */
+    int (*open)(struct file *file);
+    /* The last reference went away. */
+    void (*release)(struct file *file);
+    /* Flush to the device; NULL: nothing to do. */
+    int (*sync)(struct file *file);
+};
+
+struct file {
+    uint32_t references;       /* atomic */
+    uint32_t flags;            /* O_..., changed by fcntl under `lock` */
+    bool is_stream;            /* no position: -ESPIPE on seek */
+    const struct file_ops *ops;
+    struct inode *inode;       /* referenced; never NULL */
+    struct dentry *dentry;     /* referenced; NULL for pipes, sockets, epoll */
+    void *private_data;        /* the kind's own */
+    struct mutex lock;
+    /* lock */
+    file_off_t position;
+    /* its own lock */
+    struct list epoll_links;   /* kernel/vfs/poll.h */
+};
+
+struct file *file_get(struct file *file);
+void file_put(struct file *file);
+
+isize_t file_read(struct file *file, struct io *io);                       /* at its position */
+isize_t file_write(struct file *file, struct io *io);
+isize_t file_read_at(struct file *file, struct io *io, file_off_t position);
+
+#endif

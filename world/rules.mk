@@ -1,0 +1,25 @@
+# world: process 1, one static-PIE for ring 0 and for Linux.
+#   $(BUILD)/world.elf      stripped, what the image ships
+#   $(BUILD)/world.sym.elf  the same code with its symbol table, for backtraces
+# Cargo finds out itself what to rebuild, so the rule always asks it; the copies change only
+# when the binary did.
+
+WORLD_DIR   := world
+WORLD_CARGO := $(abspath $(BUILD))/world
+WORLD_BIN   := $(WORLD_CARGO)/x86_64-unknown-linux-gnu/release/world
+CARGO_DIR   := $(or $(CARGO_HOME),$(HOME)/.cargo)
+# No build path may end up in the binary: two clones build the same bytes.
+WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(abspath $(WORLD_DIR))=/src/world"
+
+.PHONY: world world-cargo
+world: $(BUILD)/world.elf
+
+world-cargo:
+	cd $(WORLD_DIR) && CARGO_TARGET_DIR=$(WORLD_CARGO) cargo build --release --locked --ignore-rust-version \
+	    --config 'build.rustflags=[$(WORLD_REMAP)]'
+
+$(BUILD)/world.sym.elf: world-cargo
+	cmp -s $(WORLD_BIN) $@ || cp $(WORLD_BIN) $@
+
+$(BUILD)/world.elf: $(BUILD)/world.sym.elf
+	strip --strip-all -o $@ $<

@@ -1,0 +1,265 @@
+//! The prompt: reads statements with a line editor, runs them, survives whatever they do.
+//!
+//!     shell::run(vm, scope)   -> Ok(()) at end of input, Err(SystemExit) from exit()
+//!
+//! A statement is complete as in Python's own prompt: a compound statement ends with an empty
+//! line, an open bracket or string goes on until it is closed. Text that is pasted (bracketed
+//! paste arrives as one input with line feeds) may hold several statements.
+//! While the editor waits the thread is detached from the interpreter, so that other
+//! threads' garbage collections do not wait for a key press.
+//! Left out: highlighting, hints (next issue).
+
+use crate::banner;
+use rustpython_compiler::{
+    CompileError, ParseError,
+    parser::{InterpolatedStringErrorType, LexicalErrorType, ParseErrorType},
+};
+use rustpython_vm::{
+    AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine,
+    builtins::{PyBaseExceptionRef, PyCode},
+    bytecode::CodeFlags,
+    compiler,
+    scope::Scope,
+    vm::{VmCompileError, thread},
+};
+use rustyline::{Config, Editor, error::ReadlineError, history::DefaultHistory};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+const SOURCE_NAME: &str = "<stdin>";
+
+/// What the text typed so far is.
+enum Input {
+    Complete(PyRef<PyCode>),
+    /// More lines belong to it. `block`: only an empty line ends it.
+    Incomplete { block: bool },
+    Error(PyBaseExceptionRef),
+}
+
+/// Runs the prompt until the end of input or SystemExit.
+pub fn run(vm: &VirtualMachine, scope: Scope) -> PyResult<()> {
+    set_prompts(vm)?;
+    if !vm.state.config.settings.quiet {
+        banner::print();
+    }
+    let mut lines = LineEditor::new(vm)?;
+    let result = statements(vm, scope, &mut lines);
+    lines.save_history();
+    result
+}
+
+/// The loop of the prompt.
+fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyResult<()> {
+    let mut text = String::new();
+    let mut in_block = false;
+    let mut future_features = CodeFlags::empty();
+    loop {
+        let line = match lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" }) {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => {
+                text.clear();
+                in_block = false;
+                println!("KeyboardInterrupt");
+                continue;
+            }
+            Err(ReadlineError::Eof) if text.is_empty() => {
+                if lines.confirm("Power off? (y/n) ") {
+                    return Ok(());
+                }
+                continue;
+            }
+            Err(ReadlineError::Eof) => String::new(),
+            Err(ReadlineError::Signal(_)) => continue,
+            Err(error) => return Err(vm.new_os_error(format!("the prompt cannot read: {error}"))),
+        };
+        lines.remember(&line);
+        let ends_block = line.trim().is_empty() || line.trim_end().contains('\n') && !ends_indented(&line);
+        text.push_str(&line);
+        text.push('\n');
+        if text.trim().is_empty() {
+            text.clear();
+            continue;
+        }
+        let result = match compile(vm, &text, in_block && !ends_block, ends_block, &mut future_features) {
+            Input::Incomplete { block } => {
+                in_block = block;
+                continue;
+            }
+            Input::Complete(code) => execute(vm, &text, code, scope.clone()),
+            Input::Error(error) => Err(error),
+        };
+        text.clear();
+        in_block = false;
+        if let Err(error) = result {
+            if error.fast_isinstance(vm.ctx.exceptions.system_exit) {
+                return Err(error);
+            }
+            report(vm, error);
+        }
+        flush(vm);
+    }
+}
+
+/// Whether the last line of a pasted text still belongs to an indented block.
+fn ends_indented(text: &str) -> bool {
+    text.trim_end_matches('\n').lines().last().is_some_and(|line| line.starts_with([' ', '\t']))
+}
+
+/// Compiles the text if it is complete. `hold`: it is inside a block that no empty line has ended yet,
+/// so that even text that compiles waits for more (`else:` may follow).
+fn compile(vm: &VirtualMachine, text: &str, hold: bool, ends_block: bool, future: &mut CodeFlags) -> Input {
+    let options = compiler::CompileOpts { future_features: *future, ..vm.compile_opts() };
+    let compiled = guard(vm, || Ok(vm.compile_with_opts(text, compiler::Mode::Single, SOURCE_NAME, options)));
+    let error = match compiled {
+        Ok(Ok(_)) if hold => return Input::Incomplete { block: true },
+        Ok(Ok(code)) => {
+            *future |= code.code.flags & CodeFlags::FUTURE_MASK;
+            return Input::Complete(code);
+        }
+        Ok(Err(error)) => error,
+        Err(panicked) => return Input::Error(panicked),
+    };
+    if !ends_block && is_open(&error, text) || is_open_string(&error, text) {
+        return Input::Incomplete { block: false };
+    }
+    let error = error.into_pyexception_maybe_incomplete(vm, Some(text), !ends_block);
+    if !ends_block && error.fast_isinstance(vm.ctx.exceptions.incomplete_input_error) {
+        return Input::Incomplete { block: true };
+    }
+    Input::Error(error)
+}
+
+/// The text ends inside brackets or after a backslash.
+fn is_open(error: &VmCompileError, _text: &str) -> bool {
+    matches!(
+        error,
+        VmCompileError::Compile(CompileError::Parse(ParseError {
+            error: ParseErrorType::Lexical(LexicalErrorType::Eof),
+            ..
+        }))
+    )
+}
+
+/// The text ends inside a triple-quoted string; there an empty line is content.
+fn is_open_string(error: &VmCompileError, text: &str) -> bool {
+    let VmCompileError::Compile(CompileError::Parse(ParseError { error, raw_location, .. })) = error else {
+        return false;
+    };
+    match error {
+        ParseErrorType::Lexical(LexicalErrorType::FStringError(
+            InterpolatedStringErrorType::UnterminatedTripleQuotedString,
+        )) => true,
+        ParseErrorType::Lexical(LexicalErrorType::UnclosedStringError) => {
+            let rest = text[raw_location.start().to_usize()..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
+            rest.starts_with("\"\"\"") || rest.starts_with("'''")
+        }
+        _ => false,
+    }
+}
+
+/// Runs one complete input; a panic of native code comes back as SystemError.
+fn execute(vm: &VirtualMachine, text: &str, code: PyRef<PyCode>, scope: Scope) -> PyResult<()> {
+    // Tracebacks quote the source from linecache; without it they only lack the line.
+    let _ = vm.register_code_in_linecache(&code, text);
+    guard(vm, || vm.run_code_obj(code, scope).map(drop))
+}
+
+/// Runs `body`; a Rust panic inside it becomes a Python SystemError, so that a bug in native
+/// code costs one statement and not the session.
+fn guard<T>(vm: &VirtualMachine, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Err(vm.new_system_error(format!("native code panicked: {text}")))
+    })
+}
+
+/// Prints an uncaught exception as Python's prompt does and keeps it for pdb.pm().
+fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
+    let traceback: PyObjectRef = error.__traceback__().map_or_else(|| vm.ctx.none(), Into::into);
+    for (name, value) in [
+        ("last_exc", error.clone().into()),
+        ("last_type", error.class().to_owned().into()),
+        ("last_value", error.clone().into()),
+        ("last_traceback", traceback),
+    ] {
+        let _ = vm.sys_module.set_attr(name, value, vm);
+    }
+    if let Err(panicked) = guard(vm, || {
+        vm.print_exception(&error);
+        Ok(())
+    }) {
+        eprintln!("the exception cannot be shown");
+        drop(panicked);
+    }
+}
+
+fn flush(vm: &VirtualMachine) {
+    for name in ["stdout", "stderr"] {
+        if let Ok(stream) = vm.sys_module.get_attr(name, vm) {
+            let _ = vm.call_method(&stream, "flush", ());
+        }
+    }
+}
+
+fn set_prompts(vm: &VirtualMachine) -> PyResult<()> {
+    for (name, text) in [("ps1", ">>> "), ("ps2", "... ")] {
+        if vm.sys_module.get_attr(name, vm).is_err() {
+            vm.sys_module.set_attr(name, vm.ctx.new_str(text), vm)?;
+        }
+    }
+    Ok(())
+}
+
+/// The line editor and its history.
+struct LineEditor {
+    editor: Editor<(), DefaultHistory>,
+    history: Option<PathBuf>,
+}
+
+impl LineEditor {
+    fn new(vm: &VirtualMachine) -> PyResult<Self> {
+        let config = Config::builder().tab_stop(4).indent_size(4).auto_add_history(false).build();
+        let mut editor =
+            Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
+        let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".polyglot_history"));
+        if let Some(path) = &history {
+            // No file yet, or none readable: the history starts empty.
+            let _ = editor.load_history(path);
+        }
+        Ok(Self { editor, history })
+    }
+
+    /// Reads one line (or one pasted text) after the prompt that sys.ps1 or sys.ps2 says.
+    fn read(&mut self, vm: &VirtualMachine, prompt: &str) -> rustyline::Result<String> {
+        let prompt = vm.sys_module.get_attr(prompt, vm).and_then(|prompt| prompt.str(vm));
+        let prompt = prompt.map(|prompt| prompt.to_string_lossy().into_owned()).unwrap_or_default();
+        let line = thread::allow_threads(vm, || self.editor.readline(&prompt))?;
+        Ok(line.replace("\r\n", "\n").replace('\r', "\n"))
+    }
+
+    fn remember(&mut self, line: &str) {
+        if !line.trim().is_empty() {
+            let _ = self.editor.add_history_entry(line.trim_end());
+        }
+    }
+
+    /// Asks a question; end of input is a yes.
+    fn confirm(&mut self, question: &str) -> bool {
+        match self.editor.readline(question) {
+            Ok(answer) => answer.trim().starts_with(['y', 'Y']),
+            Err(ReadlineError::Eof) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Where HOME is not writable the history lives only as long as the process.
+    fn save_history(&mut self) {
+        if let Some(path) = &self.history {
+            let _ = self.editor.save_history(path);
+        }
+    }
+}
