@@ -8,15 +8,12 @@ pub fn print() {
         Some(total) => format!(", booted in {:.2} s", total as f64 / 1e6),
         None => String::new(),
     };
-    println!(
-        "Polyglot OS {} - Python {}.{}.{} (RustPython {}.{}.{}){took}",
-        env!("CARGO_PKG_VERSION"),
-        version::MAJOR,
-        version::MINOR,
-        version::MICRO,
-        version::MAJOR_IMPL,
-        version::MINOR_IMPL,
-        version::MICRO_IMPL,
-    );
+    println!("Polyglot OS {} - {}{took}", env!("CARGO_PKG_VERSION"), python_version());
     println!("Try help(), import polyglot; polyglot.boot(), or exit() to power off.");
+}
+
+/// "Python 3.14.0 (RustPython 0.6.0)"
+pub fn python_version() -> String {
+    use version::{MAJOR, MAJOR_IMPL, MICRO, MICRO_IMPL, MINOR, MINOR_IMPL};
+    format!("Python {MAJOR}.{MINOR}.{MICRO} (RustPython {MAJOR_IMPL}.{MINOR_IMPL}.{MICRO_IMPL})")
 }

@@ -46,7 +46,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Options {
     settings.utf8_mode = 1;
     let mut mode = Mode::Prompt;
     let mut argv = vec![String::new()];
-    let mut value = |letter: char, rest: &str, args: &mut dyn Iterator<Item = String>| -> String {
+    let value = |letter: char, rest: &str, args: &mut dyn Iterator<Item = String>| -> String {
         if !rest.is_empty() {
             return rest.to_owned();
         }
@@ -142,6 +142,6 @@ fn help() -> ! {
 }
 
 fn version() -> ! {
-    println!("Python {} (RustPython {})", rustpython_vm::version::get_version_number(), "0.6.0");
+    println!("{}", crate::banner::python_version());
     std::process::exit(0);
 }

@@ -119,7 +119,7 @@ fn compile(vm: &VirtualMachine, text: &str, hold: bool, ends_block: bool, future
         Ok(Err(error)) => error,
         Err(panicked) => return Input::Error(panicked),
     };
-    if !ends_block && is_open(&error, text) || is_open_string(&error, text) {
+    if !ends_block && is_open(&error) || is_open_string(&error, text) {
         return Input::Incomplete { block: false };
     }
     let error = error.into_pyexception_maybe_incomplete(vm, Some(text), !ends_block);
@@ -130,7 +130,7 @@ fn compile(vm: &VirtualMachine, text: &str, hold: bool, ends_block: bool, future
 }
 
 /// The text ends inside brackets or after a backslash.
-fn is_open(error: &VmCompileError, _text: &str) -> bool {
+fn is_open(error: &VmCompileError) -> bool {
     matches!(
         error,
         VmCompileError::Compile(CompileError::Parse(ParseError {
@@ -234,7 +234,7 @@ impl LineEditor {
     }
 
     /// Reads one line (or one pasted text) after the prompt that sys.ps1 or sys.ps2 says.
-    fn read(&mut self, vm: &VirtualMachine, prompt: &str) -> rustyline::Result<String> {
+    fn read(&mut self, vm: &VirtualMachine, prompt: &'static str) -> rustyline::Result<String> {
         let prompt = vm.sys_module.get_attr(prompt, vm).and_then(|prompt| prompt.str(vm));
         let prompt = prompt.map(|prompt| prompt.to_string_lossy().into_owned()).unwrap_or_default();
         let line = thread::allow_threads(vm, || self.editor.readline(&prompt))?;
