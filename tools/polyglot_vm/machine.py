@@ -1,0 +1,241 @@
+"""The virtual machine: one description, its QEMU command line, and a running QEMU.
+
+    options = MachineOptions(firmware="uefi", memory=512)
+    with Machine(options) as machine:            # QEMU runs headless
+        machine.serial.wait_for(r"^>>> $")
+        machine.qmp.type_text("exit()\\n")
+        status = machine.wait(timeout=30)
+    # here QEMU is gone and its files are removed, whatever happened
+
+Default machine: q35, 1 GB, 1 CPU, virtio-blk disk, VGA, PS/2 keyboard, COM1, clock in UTC; nothing
+else (-nodefaults). The disk is a throw-away overlay: QEMU's snapshot=on, in our temporary directory.
+
+The process is cleaned up in three ways: by `with`, by the handlers of terminate_on_signals() for
+SIGTERM and SIGHUP (they raise SystemExit), and, should this program be killed hard, by the kernel,
+which then kills QEMU (PR_SET_PDEATHSIG); only the temporary directory stays in that last case.
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .qmp import Qmp
+from .serial_line import SerialLine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFAULT_IMAGE = ROOT / "build" / "polyglot.img"
+QEMU = "qemu-system-x86_64"
+# Everything QEMU's TCG can do: SMEP, SMAP, UMIP, NX, RDRAND, AVX2. Five-level paging is taken out:
+# neither we nor Linux need it, and it makes each of Linux's page walks longer.
+CPU_MODEL = "max,la57=off"
+# Where Debian, Fedora and Arch put the firmware: (code, variables).
+OVMF = [
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+]
+DISKS = {
+    "virtio": ["-device", "virtio-blk-pci,drive=disk,bootindex=1"],
+    "ahci": ["-device", "ide-hd,drive=disk,bus=ide.0,bootindex=1"],
+    "ide": ["-device", "piix3-ide,id=pata", "-device", "ide-hd,drive=disk,bus=pata.0,bootindex=1"],
+}
+PANIC_STATUS = 125  # (62 << 1) | 1: what isa-debug-exit makes of the kernel's 62
+DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+
+class VmError(Exception):
+    """The machine cannot be started: something is missing. The message says what to do."""
+
+
+@dataclass
+class MachineOptions:
+    firmware: str = "bios"      # bios | uefi
+    memory: int = 1024          # MB, before what `files` adds
+    cpus: int = 1
+    append: str = ""            # added to the boot command line
+    disk: str = "virtio"        # a key of DISKS
+    image: Path = DEFAULT_IMAGE
+    display: str = "none"       # none | window | terminal
+    files: dict = field(default_factory=dict)  # fw_cfg name -> path, mapped or unpacked by the guest
+    extra: list = field(default_factory=list)  # further QEMU arguments
+
+
+def total_memory(options):
+    """MB of RAM: what was asked for and as much as the handed-over files take."""
+    extra = sum(os.path.getsize(path) for path in options.files.values())
+    return options.memory + -(-extra // (1 << 20))
+
+
+def require(options):
+    """Raises VmError when QEMU, the image or the firmware is missing."""
+    if not shutil.which(QEMU):
+        raise VmError(f"{QEMU} is missing. Run as root: apt-get install -y qemu-system-x86")
+    if not os.access(options.image, os.R_OK):
+        raise VmError(f"{options.image} is missing. Run: make image")
+    if options.firmware == "uefi" and not os.access(_find_ovmf()[0], os.R_OK):
+        raise VmError("the UEFI firmware for QEMU is missing. Run as root: apt-get install -y ovmf")
+
+
+def qemu_command(options):
+    """The QEMU command line of `options`, without what connects it to this program."""
+    command = [
+        QEMU, "-nodefaults", "-no-user-config", "-machine", "q35,accel=tcg", "-cpu", CPU_MODEL,
+        "-m", str(total_memory(options)), "-smp", str(options.cpus), "-rtc", "base=utc",
+        "-drive", f"id=disk,if=none,format=raw,snapshot=on,file={_quote(options.image)}", *DISKS[options.disk],
+        "-device", "VGA", *DEBUG_EXIT,
+    ]
+    if options.firmware == "uefi":
+        code, variables = _find_ovmf()
+        command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+                    "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}"]
+    if options.append:
+        command += ["-fw_cfg", f"name=opt/polyglot/cmdline,string={_quote(options.append)}"]
+    for name, path in options.files.items():
+        command += ["-fw_cfg", f"name={name},file={_quote(path)}"]
+    return command + _display_arguments(options.display) + list(options.extra)
+
+
+def _display_arguments(display):
+    if display == "none":
+        return ["-display", "none"]
+    # The terminal is COM1, raw, Ctrl-C included; QEMU's own keys start with Ctrl-A.
+    terminal = ["-chardev", "stdio,id=com1,mux=on,signal=off", "-serial", "chardev:com1",
+                "-mon", "chardev=com1,mode=readline"]
+    if display == "terminal":
+        return ["-display", "none", *terminal]
+    return ["-display", window_backend() or "gtk", *terminal]
+
+
+def window_backend():
+    """The kind of window this QEMU can open, or None."""
+    result = subprocess.run([QEMU, "-display", "help"], capture_output=True, text=True)
+    return next((kind for kind in ("gtk", "sdl") if kind in result.stdout.split()), None)
+
+
+def _find_ovmf():
+    """(code, variables) of the first pair that is there; the first of all if none is."""
+    return next((pair for pair in OVMF if all(os.access(path, os.R_OK) for path in pair)), OVMF[0])
+
+
+def _quote(text):
+    """A comma ends a value in QEMU's option syntax; two stand for one."""
+    return str(text).replace(",", ",,")
+
+
+def terminate_on_signals():
+    """Makes SIGTERM and SIGHUP end the program through its clean-up, like SIGINT does."""
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+
+
+_libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def temporary_directory():
+    path = tempfile.mkdtemp(prefix="polyglot-vm-")
+    try:
+        yield Path(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Qemu:
+    """A QEMU process with this program's lifetime. Its temporary files (overlays) go to `temp`."""
+
+    def __init__(self, command, temp, pass_fds=(), **options):
+        self.process = subprocess.Popen(command, pass_fds=pass_fds, preexec_fn=_die_with_parent,
+                                        env={**os.environ, "TMPDIR": str(temp)}, **options)
+
+    def wait(self, timeout=None):
+        """QEMU's exit status; subprocess.TimeoutExpired if it still runs after `timeout` seconds."""
+        return self.process.wait(timeout)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+class Machine:
+    """A headless QEMU with COM1 as `serial` and the monitor as `qmp`. A context manager."""
+
+    def __init__(self, options, pass_fds=(), extra=()):
+        require(options)
+        self.options = options
+        self.stack = contextlib.ExitStack()
+        try:
+            temp = self.stack.enter_context(temporary_directory())
+            ours, theirs = zip(socket.socketpair(), socket.socketpair())
+            for end in ours:
+                self.stack.callback(end.close)
+            command = qemu_command(options) + list(extra) + [
+                "-chardev", f"socket,id=com1,fd={theirs[0].fileno()}", "-serial", "chardev:com1",
+                "-chardev", f"socket,id=monitor,fd={theirs[1].fileno()}", "-mon", "chardev=monitor,mode=control"]
+            self.log = open(temp / "qemu.log", "w+")
+            self.stack.callback(self.log.close)
+            self.qemu = Qemu(command, temp, pass_fds=[end.fileno() for end in theirs] + list(pass_fds),
+                             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            self.stack.callback(self.qemu.kill)
+            for end in theirs:
+                end.close()
+            self.serial = SerialLine(ours[0].fileno(), ours[0].fileno())
+            self._monitor = ours[1]
+            self._qmp = None
+        except BaseException:
+            self.stack.close()
+            raise
+
+    @property
+    def qmp(self):
+        """The monitor, connected at first use."""
+        if self._qmp is None:
+            self._qmp = Qmp(self._monitor)
+        return self._qmp
+
+    def wait(self, timeout=None):
+        """Waits for the machine's end; QEMU's status, the serial log complete."""
+        status = self.qemu.wait(timeout)
+        self.serial.drain()
+        return status
+
+    def messages(self):
+        """What QEMU itself said."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stack.close()
+
+
+def run_interactively(options):
+    """QEMU on this terminal or in a window, until it ends; its status. The terminal's settings are
+    put back even when QEMU could not."""
+    import termios
+    saved = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
+    with temporary_directory() as temp:
+        qemu = Qemu(qemu_command(options), temp)
+        try:
+            return qemu.wait()
+        finally:
+            qemu.kill()
+            if saved:
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)

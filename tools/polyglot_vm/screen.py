@@ -1,0 +1,45 @@
+"""The guest's prompt from outside: wait for it, type at it, take a picture of the screen.
+
+    wait_for_prompt(machine)
+    type_lines(machine, "a = 1\\na")      # each line with Enter; returns when the next prompt is there
+    take_picture(machine, temp).write_png("out.png")
+
+The serial port shows the same console as the screen, so the prompt is waited for there: an event, no
+guess about time.
+"""
+
+import time
+
+from .picture import Picture
+
+# After a line end: redrawn prompts (the line editor rewrites its line for each key) do not count.
+FIRST_PROMPT = r"^>>> $"
+NEXT_PROMPT = r"\n\r?(?:>>>|\.\.\.) $"
+SETTLE_SECONDS = 0.1
+
+
+def wait_for_prompt(machine, timeout=120):
+    machine.serial.wait_for(FIRST_PROMPT, timeout)
+
+
+def type_lines(machine, text, timeout=120):
+    """Types each line on the keyboard and waits for the prompt after it."""
+    for line in text.split("\n"):
+        machine.serial.mark = len(machine.serial.text)
+        machine.qmp.type_text(line + "\n")
+        machine.serial.wait_for(NEXT_PROMPT, timeout)
+
+
+def take_picture(machine, directory, timeout=5):
+    """The screen as a Picture, once two pictures in a row are the same (the screen may be drawn a
+    little later than the serial port's text was sent)."""
+    path = directory / "screen.ppm"
+    deadline = time.monotonic() + timeout
+    previous = None
+    while True:
+        machine.qmp.screendump(path)
+        picture = Picture.read_ppm(path)
+        if picture == previous or time.monotonic() > deadline:
+            return picture
+        previous = picture
+        time.sleep(SETTLE_SECONDS)
