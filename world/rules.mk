@@ -15,7 +15,7 @@ WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(
 world: $(BUILD)/world.elf
 
 world-cargo:
-	cd $(WORLD_DIR) && CARGO_TARGET_DIR=$(WORLD_CARGO) cargo build --release --locked --ignore-rust-version \
+	cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) cargo build --release --locked --ignore-rust-version \
 	    --config 'build.rustflags=[$(WORLD_REMAP)]'
 
 $(BUILD)/world.sym.elf: world-cargo

@@ -10,9 +10,10 @@
 //! Left out: highlighting, hints (next issue).
 
 use crate::banner;
+use ruff_text_size::Ranged;
 use rustpython_compiler::{
     CompileError, ParseError,
-    parser::{InterpolatedStringErrorType, LexicalErrorType, ParseErrorType},
+    parser::{self, LexicalErrorType, ParseErrorType},
 };
 use rustpython_vm::{
     AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine,
@@ -30,7 +31,8 @@ const SOURCE_NAME: &str = "<stdin>";
 
 /// What the text typed so far is.
 enum Input {
-    Complete(PyRef<PyCode>),
+    /// The statements to run, with the source that shows each at its own line.
+    Complete(Vec<(String, PyRef<PyCode>)>),
     /// More lines belong to it. `block`: only an empty line ends it.
     Incomplete { block: bool },
     Error(PyBaseExceptionRef),
@@ -73,6 +75,7 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             Err(error) => return Err(vm.new_os_error(format!("the prompt cannot read: {error}"))),
         };
         lines.remember(&line);
+        // A pasted text brings its own end of the block, if its last line is not indented.
         let ends_block = line.trim().is_empty() || line.trim_end().contains('\n') && !ends_indented(&line);
         text.push_str(&line);
         text.push('\n');
@@ -80,12 +83,12 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             text.clear();
             continue;
         }
-        let result = match compile(vm, &text, in_block && !ends_block, ends_block, &mut future_features) {
+        let result = match compile(vm, &text, in_block, ends_block, &mut future_features) {
             Input::Incomplete { block } => {
                 in_block = block;
                 continue;
             }
-            Input::Complete(code) => execute(vm, &text, code, scope.clone()),
+            Input::Complete(statements) => execute(vm, statements, scope.clone()),
             Input::Error(error) => Err(error),
         };
         text.clear();
@@ -105,63 +108,88 @@ fn ends_indented(text: &str) -> bool {
     text.trim_end_matches('\n').lines().last().is_some_and(|line| line.starts_with([' ', '\t']))
 }
 
-/// Compiles the text if it is complete. `hold`: it is inside a block that no empty line has ended yet,
-/// so that even text that compiles waits for more (`else:` may follow).
-fn compile(vm: &VirtualMachine, text: &str, hold: bool, ends_block: bool, future: &mut CodeFlags) -> Input {
-    let options = compiler::CompileOpts { future_features: *future, ..vm.compile_opts() };
-    let compiled = guard(vm, || Ok(vm.compile_with_opts(text, compiler::Mode::Single, SOURCE_NAME, options)));
-    let error = match compiled {
-        Ok(Ok(_)) if hold => return Input::Incomplete { block: true },
-        Ok(Ok(code)) => {
-            *future |= code.code.flags & CodeFlags::FUTURE_MASK;
-            return Input::Complete(code);
+/// Compiles the text if it is complete. Inside a block that no empty line has ended yet, even text
+/// that compiles waits for more, because `else:` may follow.
+fn compile(vm: &VirtualMachine, text: &str, in_block: bool, ends_block: bool, future: &mut CodeFlags) -> Input {
+    let mut compiled = Vec::new();
+    for source in split_statements(text) {
+        let options = compiler::CompileOpts { future_features: *future, ..vm.compile_opts() };
+        let result = guard(vm, || Ok(vm.compile_with_opts(&source, compiler::Mode::Single, SOURCE_NAME, options)));
+        let error = match result {
+            Ok(Ok(code)) => {
+                *future |= code.code.flags & CodeFlags::FUTURE_MASK;
+                compiled.push((source, code));
+                continue;
+            }
+            Ok(Err(error)) => error,
+            Err(panicked) => return Input::Error(panicked),
+        };
+        if is_open(&error) {
+            return Input::Incomplete { block: in_block };
         }
-        Ok(Err(error)) => error,
-        Err(panicked) => return Input::Error(panicked),
-    };
-    if !ends_block && is_open(&error) || is_open_string(&error, text) {
-        return Input::Incomplete { block: false };
+        if !ends_block && wants_more(&error, text) {
+            return Input::Incomplete { block: true };
+        }
+        let error = error.into_pyexception_maybe_incomplete(vm, Some(&source), !ends_block);
+        if !ends_block && error.fast_isinstance(vm.ctx.exceptions.incomplete_input_error) {
+            return Input::Incomplete { block: true };
+        }
+        return Input::Error(error);
     }
-    let error = error.into_pyexception_maybe_incomplete(vm, Some(text), !ends_block);
-    if !ends_block && error.fast_isinstance(vm.ctx.exceptions.incomplete_input_error) {
+    if in_block && !ends_block {
         return Input::Incomplete { block: true };
     }
-    Input::Error(error)
+    Input::Complete(compiled)
 }
 
-/// The text ends inside brackets or after a backslash.
+/// The text ends inside brackets, a triple-quoted string, or after a backslash; an empty line is content there.
 fn is_open(error: &VmCompileError) -> bool {
     matches!(
         error,
-        VmCompileError::Compile(CompileError::Parse(ParseError {
-            error: ParseErrorType::Lexical(LexicalErrorType::Eof),
-            ..
-        }))
+        VmCompileError::Compile(CompileError::Parse(
+            ParseError { is_unclosed_bracket: true, .. }
+                | ParseError { is_unclosed_string: true, .. }
+                | ParseError { error: ParseErrorType::Lexical(LexicalErrorType::Eof), .. }
+        ))
     )
 }
 
-/// The text ends inside a triple-quoted string; there an empty line is content.
-fn is_open_string(error: &VmCompileError, text: &str) -> bool {
-    let VmCompileError::Compile(CompileError::Parse(ParseError { error, raw_location, .. })) = error else {
+/// The error is what comes after the last line: a `try` without its `except`, a decorator without
+/// its function.
+fn wants_more(error: &VmCompileError, text: &str) -> bool {
+    let VmCompileError::Compile(CompileError::Parse(error)) = error else {
         return false;
     };
-    match error {
-        ParseErrorType::Lexical(LexicalErrorType::FStringError(
-            InterpolatedStringErrorType::UnterminatedTripleQuotedString,
-        )) => true,
-        ParseErrorType::Lexical(LexicalErrorType::UnclosedStringError) => {
-            let rest = text[raw_location.start().to_usize()..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
-            rest.starts_with("\"\"\"") || rest.starts_with("'''")
-        }
-        _ => false,
-    }
+    error.location.line.get() > text.trim_end().lines().count()
+}
+
+/// Splits a text into its top-level statements, because the compiler takes one at a time in this mode.
+/// Each keeps its line number by leading line feeds. A text with a syntax error stays whole.
+fn split_statements(text: &str) -> Vec<String> {
+    let Ok(module) = parser::parse_module(text) else {
+        return vec![text.to_owned()];
+    };
+    let starts: Vec<usize> = module
+        .suite()
+        .iter()
+        .map(|statement| text[..statement.range().start().to_usize()].rfind('\n').map_or(0, |at| at + 1))
+        .collect();
+    // Statements of one line, separated by semicolons, stay together.
+    let mut cuts: Vec<usize> = std::iter::once(0).chain(starts.into_iter().skip(1)).chain([text.len()]).collect();
+    cuts.dedup();
+    cuts.windows(2)
+        .map(|cut| "\n".repeat(text[..cut[0]].matches('\n').count()) + &text[cut[0]..cut[1]])
+        .collect()
 }
 
 /// Runs one complete input; a panic of native code comes back as SystemError.
-fn execute(vm: &VirtualMachine, text: &str, code: PyRef<PyCode>, scope: Scope) -> PyResult<()> {
-    // Tracebacks quote the source from linecache; without it they only lack the line.
-    let _ = vm.register_code_in_linecache(&code, text);
-    guard(vm, || vm.run_code_obj(code, scope).map(drop))
+fn execute(vm: &VirtualMachine, statements: Vec<(String, PyRef<PyCode>)>, scope: Scope) -> PyResult<()> {
+    for (source, code) in statements {
+        // Tracebacks quote the source from linecache; without it they only lack the line.
+        let _ = vm.register_code_in_linecache(&code, &source);
+        guard(vm, || vm.run_code_obj(code, scope.clone()).map(drop))?;
+    }
+    Ok(())
 }
 
 /// Runs `body`; a Rust panic inside it becomes a Python SystemError, so that a bug in native
