@@ -10,13 +10,7 @@
 #ifndef KERNEL_SYSCALL_USERCOPY_H
 #define KERNEL_SYSCALL_USERCOPY_H
 
-#include <lib/types.h>
-
-struct user_ptr { uint64_t address; };
-
-static inline struct user_ptr user_ptr_from(uint64_t address) { struct user_ptr p; p.address = address; return p; }
-static inline struct user_ptr user_ptr_offset(struct user_ptr p, uint64_t bytes) { p.address += bytes; return p; }
-static inline bool user_ptr_is_null(struct user_ptr p) { return p.address == 0; }
+#include <lib/user_ptr.h>
 
 /* 0 or -EFAULT. On -EFAULT a part may have been copied. */
 MUST_CHECK int copy_from_user(void *destination, struct user_ptr source, size_t size);
