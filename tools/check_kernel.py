@@ -23,7 +23,9 @@ from typing import NamedTuple
 
 ENTRY_NOP = bytes.fromhex("0f1f440008")  # nopl 8(%rax,%rax,1): what -fpatchable-function-entry=5 emits
 FUNCTION_ALIGNMENT = 16
-FPU_REGISTER = re.compile(r"%([xyz]mm\d|mm[0-7]\b|st\b)")
+# As objdump prints: a register of the FPU, or an x87 mnemonic (all of them, and no other, start with f;
+# saving and restoring state, fxsave and fxrstor, is no use of it).
+FPU_USE = re.compile(r"%([xyz]mm\d|mm[0-7]\b|st\b)|^\s*[0-9a-f]+:\t(?!fx(?:save|rstor))(?:f|emms)")
 # Variables may be static; a definition is a parameter list followed by `{`.
 STATIC_FUNCTION = re.compile(r"^static\s+(?!inline\b|_Noreturn\s+inline\b)[^=;{}()]*?\b(\w+)\s*\([^;{}]*\)\s*\{", re.M)
 
@@ -103,7 +105,7 @@ def check_registers(path):
     for line in listing.splitlines():
         if line.endswith(">:"):
             function = line.split("<")[1][:-2]
-        elif FPU_REGISTER.search(line) and function != reported:
+        elif FPU_USE.search(line) and function != reported:
             reported = function
             instruction = line.split("\t", 1)[-1].strip()
             yield f"{function}: uses floating-point or SSE state: {instruction} ({path})"

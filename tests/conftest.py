@@ -1,0 +1,121 @@
+"""What all tests share: C unit tests as pytest items, and machines to boot.
+
+C: every tests/host/*_test.c is built with the sanitizers and run (see tests/host/check.h).
+Machines (tests/system):
+    boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
+    run_inside(source, ...)  -> a Result of tools/vm exec
+Order: as tests are listed on the command line, cheap directories first; `make test` gives host, guest, system.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from polyglot_vm import screen
+from polyglot_vm.machine import Machine, MachineOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+VM = ROOT / "tools" / "vm"
+HOST_BUILD = ROOT / "build" / "tests" / "host"
+SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
+
+
+# --- C unit tests ----------------------------------------------------------------------------
+
+def pytest_collect_file(file_path, parent):
+    if file_path.parent == ROOT / "tests" / "host" and file_path.name.endswith("_test.c"):
+        return CFile.from_parent(parent, path=file_path)
+    return None
+
+
+class CFile(pytest.File):
+    def collect(self):
+        yield CItem.from_parent(self, name=self.path.stem)
+
+
+class CFailure(Exception):
+    """Output of a C test that failed; shown as it is."""
+
+
+class CItem(pytest.Item):
+    FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function",
+             "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+    # memcpy and its kin of lib/ would replace the sanitizer's.
+    ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+    def runtest(self):
+        program = HOST_BUILD / self.name
+        self._build(program)
+        result = subprocess.run([program], capture_output=True, timeout=300, cwd=ROOT,
+                                env={**os.environ, **self.ENVIRONMENT})
+        summary = SUMMARY.search(result.stdout)
+        if result.returncode != 0 or not summary or int(summary[1]) == 0 or int(summary[2]):
+            raise CFailure(f"status {result.returncode}\n"
+                           + (result.stdout + result.stderr).decode("utf-8", "replace"))
+        self.add_report_section("call", "stdout", result.stdout.decode())
+
+    def _build(self, program):
+        text = self.path.read_text()
+        links = re.findall(r"Links:[ \t]*(.*?)(?:\*/)?$", text, re.M)
+        flags = re.findall(r"Flags:[ \t]*(.*?)(?:\*/)?$", text, re.M)
+        program.parent.mkdir(parents=True, exist_ok=True)
+        command = ["cc", *self.FLAGS, *" ".join(flags).split(), "-I.", "-Ibuild/generated",
+                   str(self.path.relative_to(ROOT)), *" ".join(links).split(), "-o", str(program)]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        if result.returncode != 0:
+            raise CFailure(" ".join(command) + "\n" + result.stderr)
+
+    def repr_failure(self, excinfo):
+        if isinstance(excinfo.value, CFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+# --- Machines --------------------------------------------------------------------------------
+
+@pytest.fixture
+def boot():
+    """boot(prompt=True, **fields of MachineOptions) -> a running Machine, waited for until its prompt."""
+    machines = []
+
+    def start(prompt=True, timeout=120, **options):
+        machine = Machine(MachineOptions(**options))
+        machines.append(machine)
+        if prompt:
+            screen.wait_for_prompt(machine, timeout)
+        return machine
+
+    yield start
+    for machine in machines:
+        machine.__exit__(None, None, None)
+
+
+class Result(NamedTuple):
+    status: int
+    stdout: bytes
+    stderr: str
+
+
+def vm(*arguments, stdin=b"", timeout=300):
+    """Runs tools/vm; its own time-out is a failure of the test."""
+    result = subprocess.run([VM, *map(str, arguments)], input=stdin, capture_output=True, timeout=timeout)
+    return Result(result.returncode, result.stdout, result.stderr.decode("utf-8", "replace"))
+
+
+@pytest.fixture
+def run_inside(tmp_path):
+    """run_inside(source, *arguments_of_vm_exec, name="program.py") -> Result of tools/vm exec."""
+
+    def run(source, *arguments, name="program.py", timeout=120):
+        program = tmp_path / name
+        program.write_text(source)
+        return vm("exec", program, "--timeout", timeout, *arguments, timeout=timeout + 60)
+
+    return run
