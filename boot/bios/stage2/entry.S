@@ -16,6 +16,7 @@
         .set    SELECTOR_CODE64, 0x08
         .set    SELECTOR_DATA, 0x10
         .set    SELECTOR_CODE16, 0x18
+        .set    SELECTOR_DATA16, 0x20
         .set    CR0_PE, 1
         .set    CR0_WP, 1 << 16
         .set    CR0_PG, 1 << 31
@@ -270,8 +271,7 @@ leave_long_mode:                        /* compatibility mode, 16-bit segment */
         movl    %cr0, %eax
         andl    $~CR0_PG, %eax
         movl    %eax, %cr0              /* leaves IA-32e mode */
-        movw    $SELECTOR_DATA, %ax     /* 64 KiB limits are restored by the next */
-        movw    $SELECTOR_DATA16, %ax   /* loads: real mode keeps what is cached */
+        movw    $SELECTOR_DATA16, %ax   /* 64 KiB limits: real mode keeps what is cached */
         movw    %ax, %ds
         movw    %ax, %es
         movw    %ax, %fs
@@ -290,9 +290,6 @@ in_real_mode:
         movw    %ax, %ss
         movl    $real_stack_top, %esp
 
-        pushw   $after_handler          /* where `iret` and `lret $2` lead: the */
-        movl    bios_regs + 0, %eax     /* frame is pushed by the lcall below */
-        popw    %ax
         movl    bios_regs + 0, %eax
         movl    bios_regs + 4, %ebx
         movl    bios_regs + 8, %ecx
@@ -303,8 +300,7 @@ in_real_mode:
         sti
         pushfw
         cli                             /* as the INT instruction does */
-        lcallw  *bios_vector
-after_handler:
+        lcallw  *bios_vector            /* the handler's iret or lret $2 pops both */
         cli
         cld
         pushfw
@@ -324,3 +320,77 @@ after_handler:
         movl    %eax, bios_regs + 24
         movl    $back_in_long_mode, %ebx
         jmp     enter_long_mode
+
+/* -------------------------------------------------------------- exceptions */
+
+/* One 16-byte stub per vector: pushes an error code of 0 where the CPU pushes
+ * none (SDM volume 3, table 6-1) and the vector. */
+        .code64
+        .balign 16
+exception_stubs:
+        .set    vector, 0
+        .rept   32
+        .balign 16
+        .if     (0x60227d00 >> vector) & 1      /* 8 10-14 17 21 29 30 */
+        .else
+        pushq   $0
+        .endif
+        pushq   $vector
+        jmp     exception_common
+        .set    vector, vector + 1
+        .endr
+exception_common:
+        movq    %rsp, %rdi
+        andq    $-16, %rsp
+        call    stage2_exception        /* does not return */
+
+/* -------------------------------------------------------------------- data */
+
+        .balign 16
+gdt:
+        .quad   0
+        .quad   0x00af9a000000ffff      /* SELECTOR_CODE64 */
+        .quad   0x00cf92000000ffff      /* SELECTOR_DATA */
+        .quad   0x00009a000000ffff      /* SELECTOR_CODE16 */
+        .quad   0x000092000000ffff      /* SELECTOR_DATA16 */
+gdt_pointer:
+        .word   . - gdt - 1
+        .long   gdt
+
+        .balign 16
+idt:
+        .set    vector, 0
+        .rept   32
+        .word   exception_stubs + 16 * vector   /* .low: below 64 KiB */
+        .word   SELECTOR_CODE64
+        .byte   0, 0x8e                         /* interrupt gate, present */
+        .word   0
+        .quad   0
+        .set    vector, vector + 1
+        .endr
+idt_end:
+idt_pointer:
+        .word   idt_end - idt - 1
+        .quad   idt
+real_idt_pointer:
+        .word   0x3ff
+        .quad   0
+
+        .balign 8
+        .globl  bios_regs, bios_vector
+bios_regs:      .fill 32, 1, 0          /* struct Regs of bios.zig */
+bios_vector:    .long 0
+tsc_start:      .quad 0
+long_stack:     .quad 0
+a20_probe:      .word 0
+boot_drive:     .byte 0
+
+serial_setup:   .byte 3, 0x80, 0, 1, 1, 0, 3, 3 /* 115200 8N1: register, value */
+serial_setup_end:
+
+message_cpu:
+        .asciz "\r\nPolyglot OS: this CPU has no 64-bit mode (long mode), which is needed\r\n"
+message_low_memory:
+        .asciz "\r\nPolyglot OS: too little memory below 640 KiB (512 KiB are needed)\r\n"
+message_a20:
+        .asciz "\r\nPolyglot OS: address line A20 cannot be opened\r\n"
