@@ -11,7 +11,7 @@
 #   KERNEL_GENERATED  += files that must exist before any kernel source is compiled
 #   KERNEL_OBJECTS    += further objects to link into the kernel
 #   ROOTFS_FILES      += files the initramfs is made of (its rule depends on them)
-#   IMAGE_INPUTS      += files the image depends on
+#   IMAGE_INPUTS      += files the image depends on (tools/rules.mk)
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:

@@ -1,5 +1,6 @@
-# The initial root file system. A module adds to it with
-#   ROOTFS_PARTS += /place=source      (see tools/mkinitramfs.py)
+# The initial root file system, and the disk image.
+#
+# A module adds to the root file system with
 #   ROOTFS_FILES += files it is made of, if they are built or lie outside these directories
 
 ROOTFS_PARTS += /=tools/rootfs /demo=demo
@@ -9,3 +10,12 @@ ROOTFS_FILES += $(shell find tools/rootfs demo -type f 2>/dev/null)
 $(BUILD)/initramfs.cpio: $$(ROOTFS_FILES) tools/rules.mk tools/mkinitramfs.py tools/polyglot_vm/cpio.py
 	@$(STEP) "CPIO $@" $(PYTHON) tools/mkinitramfs.py --output $@ \
 	    $(addprefix --directory ,$(ROOTFS_DIRECTORIES)) $(ROOTFS_PARTS)
+
+# The disk image: the loaders of boot/rules.mk, kernel, world and root file system.
+IMAGE_INPUTS += $(addprefix $(BUILD)/boot/,stage1.bin stage2.bin BOOTX64.EFI xxh64sum) \
+    $(BUILD)/kernel.elf $(BUILD)/world.elf $(BUILD)/initramfs.cpio tools/cmdline.txt
+
+$(IMAGE): $$(IMAGE_INPUTS) tools/mkimage.py
+	@$(STEP) "IMAGE $@" $(PYTHON) tools/mkimage.py --stage1 $(BUILD)/boot/stage1.bin --stage2 $(BUILD)/boot/stage2.bin \
+	    --efi $(BUILD)/boot/BOOTX64.EFI --kernel $(BUILD)/kernel.elf --world $(BUILD)/world.elf \
+	    --initramfs $(BUILD)/initramfs.cpio --cmdline tools/cmdline.txt --output $@
