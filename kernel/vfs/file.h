@@ -11,7 +11,9 @@
 #include <kernel/sched/wait.h>
 #include <kernel/syscall/usercopy.h>
 
+struct dentry;
 struct inode;
+struct mount;
 struct path;
 
 /* A transfer in progress. `done` counts bytes moved so far. */
@@ -69,6 +71,9 @@ struct file_ops {
     int (*sync)(struct file *file);
 };
 
+/* flock(2) */
+enum file_lock_kind { FILE_LOCK_NONE, FILE_LOCK_SHARED, FILE_LOCK_EXCLUSIVE };
+
 struct file {
     uint32_t references;       /* atomic */
     uint32_t flags;            /* O_..., changed by fcntl under `lock` */
@@ -76,19 +81,29 @@ struct file {
     const struct file_ops *ops;
     struct inode *inode;       /* referenced; never NULL */
     struct dentry *dentry;     /* referenced; NULL for pipes, sockets, epoll */
+    struct mount *mount;       /* referenced; through which it was opened; NULL with dentry */
     void *private_data;        /* the kind's own */
+    uint32_t lock_held;        /* enum file_lock_kind; guarded by lock.c */
     struct mutex lock;
     /* lock */
     file_off_t position;
-    /* its own lock */
-    struct list epoll_links;   /* kernel/vfs/poll.h */
+    /* epoll's lock */
+    struct list epoll_links;   /* watches of epoll sets (fs/epoll.c) */
 };
 
 struct file *file_get(struct file *file);
 void file_put(struct file *file);
+/* False when the last reference is gone already: for weak references (epoll). */
+MUST_CHECK bool file_get_unless_released(struct file *file);
 
 isize_t file_read(struct file *file, struct io *io);                       /* at its position */
 isize_t file_write(struct file *file, struct io *io);
 isize_t file_read_at(struct file *file, struct io *io, file_off_t position);
+isize_t file_write_at(struct file *file, struct io *io, file_off_t position);
+/* lseek(2): the new position, -ESPIPE, -EINVAL, -ENXIO. */
+isize_t file_seek(struct file *file, file_off_t offset, int whence);
+/* Does file->flags allow it? */
+bool file_is_readable(const struct file *file);
+bool file_is_writable(const struct file *file);
 
 #endif
