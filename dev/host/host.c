@@ -34,7 +34,7 @@ bool host_is_present(void)
 
 /* --- /dev/hostout, /dev/hosterr ---------------------------------------------------------- */
 
-static const uint16_t host_output_port = HOST_OUTPUT_PORT, host_error_port = HOST_ERROR_PORT;
+static uint16_t host_output_port = HOST_OUTPUT_PORT, host_error_port = HOST_ERROR_PORT;
 
 LOCAL isize_t host_write(struct file *file, struct io *io, file_off_t *position)
 {
@@ -63,14 +63,14 @@ LOCAL int host_open(struct file *file)
 void host_init(void)
 {
     static const struct file_ops ops = { .name = "host", .read = host_read, .write = host_write, .open = host_open };
-    static const struct { const char *name; const uint16_t *port; } devices[] = {
+    static const struct { const char *name; uint16_t *port; } devices[] = {
         { "hostout", &host_output_port }, { "hosterr", &host_error_port },
     };
 
     if (!host_is_present())
         return;
     for (uint32_t i = 0; i < ARRAY_COUNT(devices); i++) {
-        int error = devfs_register(devices[i].name, S_IFCHR | 0600, 240, i, &ops, (void *)devices[i].port);
+        int error = devfs_register(devices[i].name, S_IFCHR | 0600, 240, i, &ops, devices[i].port);
         if (error != 0)
             klog(LOG_ERROR, "host", "/dev/%s: error %d", devices[i].name, -error);
     }
