@@ -1,6 +1,6 @@
 """What all tests share: C unit tests as pytest items, and machines to boot.
 
-C: every tests/host/*_test.c is built with the sanitizers and run (see tests/host/check.h).
+C: every *_test.c below tests/host is built with the sanitizers and run (see tests/host/check.h).
 Machines (tests/system):
     boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
     run_inside(source, ...)  -> a Result of tools/vm exec
@@ -27,7 +27,7 @@ SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
 # --- C unit tests ----------------------------------------------------------------------------
 
 def pytest_collect_file(file_path, parent):
-    if file_path.parent == ROOT / "tests" / "host" and file_path.name.endswith("_test.c"):
+    if file_path.is_relative_to(ROOT / "tests" / "host") and file_path.name.endswith("_test.c"):
         return CFile.from_parent(parent, path=file_path)
     return None
 
