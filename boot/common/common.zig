@@ -12,3 +12,4 @@ pub const memory_map = @import("memory_map.zig");
 pub const message = @import("message.zig");
 pub const port = @import("port.zig");
 pub const rsdp = @import("rsdp.zig");
+pub const video = @import("video.zig");

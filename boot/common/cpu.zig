@@ -67,6 +67,14 @@ fn append(out: []u8, used: *usize, features: []const Feature, bits: u32) void {
     }
 }
 
+/// CR4.LA57: the root of the page tables that are loaded has five levels below it.
+pub fn hasFiveLevelPaging() bool {
+    const cr4 = asm volatile ("movq %%cr4, %[v]"
+        : [v] "=r" (-> u64),
+    );
+    return cr4 >> 12 & 1 != 0;
+}
+
 /// True inside a virtual machine that says so (CPUID.1:ECX[31]).
 pub fn isVirtual() bool {
     return cpuid(1).ecx >> 31 != 0;

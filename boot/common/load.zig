@@ -89,6 +89,11 @@ pub fn buildCommandLine(info: *boot.BootInfo, from_disk: []const u8) void {
     }
 }
 
+/// What the boot option video=WxH asks for.
+pub fn wishedSize(info: *const boot.BootInfo) ?command_line.Size {
+    return command_line.parseSize(command_line.option(&info.cmdline, "video=") orelse return null);
+}
+
 /// Clears `info` and sets what is known from the start.
 pub fn initInfo(info: *boot.BootInfo, firmware: boot.Firmware, drive: u32, tsc_start: u64) void {
     @memset(std.mem.asBytes(info), 0);
