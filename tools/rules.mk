@@ -1,6 +1,7 @@
 # The initial root file system, and the disk image.
 #
 # A module adds to the root file system with
+#   ROOTFS_PARTS += /place=source      (see tools/mkinitramfs.py)
 #   ROOTFS_FILES += files it is made of, if they are built or lie outside these directories
 
 ROOTFS_PARTS += /=tools/rootfs /demo=demo

@@ -11,7 +11,7 @@ that the data of a file of a page or more starts on a page boundary of the archi
 an entry needs are added before it. Format: `man 5 cpio`, "New ASCII Format"; Linux's
 Documentation/driver-api/early-userspace/buffer-format.rst.
 
-Left out: hard links (written as separate files), devices, owners (everything is root's).
+Left out: hard links (written as separate files), block devices, owners (everything is root's).
 """
 
 import os
@@ -72,6 +72,10 @@ class CpioWriter:
         self.directories.add(name)
         self._header(name, stat.S_IFDIR | 0o755, 0, 0)
 
+    def add_character_device(self, name, major, minor, mode=0o666):
+        self._parents(name)
+        self._header(name, stat.S_IFCHR | mode, 0, 0, device=(major, minor))
+
     def finish(self):
         """Ends the archive, padded to a whole page. Returns its size in bytes."""
         self._header("TRAILER!!!", 0, 0, 0)
@@ -89,7 +93,7 @@ class CpioWriter:
         parent = name.rpartition("/")[0]
         self.add_directory(parent)
 
-    def _header(self, name, mode, size, mtime):
+    def _header(self, name, mode, size, mtime, device=(0, 0)):
         encoded = os.fsencode(name) + b"\0"
         aligned = stat.S_ISREG(mode) and size >= PAGE
         unit = PAGE if aligned else 4
@@ -99,7 +103,7 @@ class CpioWriter:
         self.inode += 1
         seconds = int(mtime) if self.keep_times else 0
         # magic, then: inode mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check
-        fields = (self.inode, mode, 0, 0, 1, seconds, size, 0, 0, 0, 0, name_size, 0)
+        fields = (self.inode, mode, 0, 0, 1, seconds, size, 0, 0, *device, name_size, 0)
         header = b"070701" + b"".join(b"%08x" % field for field in fields)
         self.output.write((header + encoded).ljust(padded, b"\0"))
         self.offset += padded

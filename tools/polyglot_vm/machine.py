@@ -2,7 +2,7 @@
 
     options = MachineOptions(firmware="uefi", memory=512)
     with Machine(options) as machine:            # QEMU runs headless
-        machine.serial.wait_for(r"^>>> $")
+        machine.serial.wait_for(r"^>>> \\Z")
         machine.qmp.type_text("exit()\\n")
         status = machine.wait(timeout=30)
     # here QEMU is gone and its files are removed, whatever happened

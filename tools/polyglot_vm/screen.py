@@ -12,9 +12,9 @@ import time
 
 from .picture import Picture
 
-# After a line end: redrawn prompts (the line editor rewrites its line for each key) do not count.
-FIRST_PROMPT = r"^>>> $"
-NEXT_PROMPT = r"\n\r?(?:>>>|\.\.\.) $"
+FIRST_PROMPT = r"^>>> \Z"
+# After the line end that Enter makes; a block's next line may be indented already.
+NEXT_PROMPT = r"\n(?:>>>|\.\.\.) +\Z"
 SETTLE_SECONDS = 0.1
 
 

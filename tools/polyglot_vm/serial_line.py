@@ -1,41 +1,104 @@
 """What the guest writes on its first serial port, and what is typed there.
 
-    line = SerialLine(read_fd, write_fd)    # pipes that Machine connected to COM1
-    line.wait_for(r">>> $", timeout=60)     # blocks for the event, not for a time
-    line.send("1+1\\n")
+    line = SerialLine(read_fd, write_fd)    # connected to COM1 by Machine
+    line.wait_for(r"^>>> \\Z", timeout=60)  # blocks for the event, not for a time
+    line.send("1+1\\r")
 
-A thread reads all the time, so the guest never waits for us. Patterns are matched against the text
-with terminal escape sequences removed (`text`), from `mark` on, which each match moves behind itself.
+A thread reads all the time, so the guest never waits for us. Patterns are matched against `text`: what a
+terminal of unlimited width would show after the escape sequences were obeyed (a line editor rewrites
+its line for each key). They are searched from `mark` on, which each match moves behind itself.
 """
 
+import codecs
 import os
 import re
 import threading
 import time
 
-# ECMA-48: CSI sequences, OSC strings, character set choices, two-character escapes.
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78McDEHNOZ])")
-# A sequence whose end has not arrived yet must not be taken for text.
-UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*|[()])?$")
+# ECMA-48: CSI sequences; OSC strings; character set choices; two-character escapes.
+ESCAPE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()].|[^\[\]()])")
+PLAIN = re.compile(r"[^\x00-\x1f\x7f]+")
 
 
 class SerialTimeout(AssertionError):
     """The pattern did not come; the message holds the end of what did."""
 
 
-def plain_text(raw):
-    """Bytes of a terminal session as text: escape sequences removed, CR LF as LF."""
-    text = raw.decode("utf-8", "replace")
-    text = ESCAPES.sub("", UNFINISHED.sub("", text))
-    return text.replace("\r\n", "\n")
+class Transcript:
+    """The lines that a terminal output leaves on an endless sheet. Obeyed: CR, LF, BS, and the CSI
+    sequences that line editing uses (cursor moves A-D and G, erasing J and K); others are dropped."""
+
+    def __init__(self):
+        self.lines = [""]
+        self.row = self.column = 0
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.pending = ""  # the start of an escape sequence whose end has not come
+
+    def text(self):
+        return "\n".join(self.lines)
+
+    def feed(self, data):
+        text, self.pending = self.pending + self.decoder.decode(data), ""
+        at = 0
+        while at < len(text):
+            plain = PLAIN.match(text, at)
+            if plain:
+                self._write(plain[0])
+                at = plain.end()
+            elif text[at] == "\x1b":
+                escape = ESCAPE.match(text, at)
+                if not escape:
+                    self.pending = text[at:]
+                    return
+                if escape[2]:
+                    self._control(escape[1], escape[2])
+                at = escape.end()
+            else:
+                self._character(text[at])
+                at += 1
+
+    def _write(self, text):
+        line = self.lines[self.row].ljust(self.column)
+        self.lines[self.row] = line[:self.column] + text + line[self.column + len(text):]
+        self.column += len(text)
+
+    def _character(self, character):
+        if character == "\r":
+            self.column = 0
+        elif character == "\n":
+            self.row += 1
+            self.column = 0  # as CR LF: the tty puts a CR before it
+            if self.row == len(self.lines):
+                self.lines.append("")
+        elif character == "\b":
+            self.column = max(0, self.column - 1)
+
+    def _control(self, parameters, final):
+        first = re.match(r"\d*", parameters)[0]
+        count = int(first or 1)
+        if final == "A":
+            self.row = max(0, self.row - count)
+        elif final == "B":
+            self.row = min(len(self.lines) - 1, self.row + count)
+        elif final == "C":
+            self.column += count
+        elif final == "D":
+            self.column = max(0, self.column - count)
+        elif final == "G":
+            self.column = count - 1
+        elif final in "JK" and first in ("", "0"):
+            self.lines[self.row] = self.lines[self.row][:self.column]
+            if final == "J":
+                del self.lines[self.row + 1:]
 
 
 class SerialLine:
     def __init__(self, read_fd, write_fd=None):
         self.raw = bytearray()
+        self.transcript = Transcript()
         self.mark = 0  # position in `text` from which wait_for() looks
         self.closed = False
-        self.arrived = threading.Condition()
+        self.arrived = threading.Condition()  # guards all of the above
         self.read_fd, self.write_fd = read_fd, write_fd
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -43,33 +106,29 @@ class SerialLine:
     @property
     def text(self):
         with self.arrived:
-            return plain_text(bytes(self.raw))
+            return self.transcript.text()
 
     def send(self, text):
         os.write(self.write_fd, text.encode() if isinstance(text, str) else text)
 
     def wait_for(self, pattern, timeout=60):
-        """The match of `pattern` (re, MULTILINE; $ at the end of what has come so far). The next
+        """The match of `pattern` (re, MULTILINE; \\Z is the end of what has come so far). The next
         call looks behind it. Raises SerialTimeout after `timeout` seconds or when QEMU ended."""
         compiled = re.compile(pattern, re.M)
         deadline = time.monotonic() + timeout
-        seen = -1
-        while True:
-            with self.arrived:
+        with self.arrived:
+            while True:
+                text = self.transcript.text()
+                match = compiled.search(text, self.mark)
+                if match:
+                    self.mark = match.end()
+                    return match
                 remaining = deadline - time.monotonic()
-                while len(self.raw) == seen and not self.closed and remaining > 0:
-                    self.arrived.wait(remaining)
-                    remaining = deadline - time.monotonic()
-                seen, closed = len(self.raw), self.closed
-                text = plain_text(bytes(self.raw))
-            match = compiled.search(text, self.mark)
-            if match:
-                self.mark = match.end()
-                return match
-            if closed or remaining <= 0:
-                reason = "the machine ended" if closed else f"{timeout} s passed"
-                raise SerialTimeout(f"{reason} while waiting for {pattern!r}; the end of the serial log:\n"
-                                    + text[-2000:])
+                if self.closed or remaining <= 0:
+                    reason = "the machine ended" if self.closed else f"{timeout} s passed"
+                    raise SerialTimeout(f"{reason} while waiting for {pattern!r}; the end of the serial log:\n"
+                                        + text[-2000:])
+                self.arrived.wait(remaining)
 
     def drain(self, timeout=5):
         """Waits until QEMU has closed its end, so that `text` is complete."""
@@ -83,6 +142,7 @@ class SerialLine:
                 data = b""
             with self.arrived:
                 self.raw += data
+                self.transcript.feed(data)
                 self.closed = not data
                 self.arrived.notify_all()
             if not data:

@@ -1,0 +1,227 @@
+"""make bench: our speed and memory beside Linux's, in the same machine with the same world binary.
+
+    build/venv/bin/python tools/bench.py [--rounds 5] [--firmware bios] [--json build/bench.json]
+
+The other side is Debian's linux-image-cloud-amd64, downloaded and unpacked below build/bench (not
+installed), loaded by -kernel with an initramfs that holds the world as /init, some device nodes and
+the same benchmark file; once as it comes and once with mitigations=off, which is the one judged.
+CPU model, memory and devices are those of tools/vm's default machine.
+
+One round boots each system once, in turn, so that a slow minute of this computer hits all of them;
+medians of the rounds are compared. Nothing is asserted here: the table and the JSON file say what was
+measured, and which of the project's aims were met. Ratios are the result, seconds only their source.
+
+What is measured, each by an event and this computer's clock or the guest's:
+  boot      from starting QEMU to the first prompt on COM1
+  split     our boot's parts as /proc/boot gives them, and the loader's reading from other disks
+  python    tools/bench_guest.py, run at the prompt
+  memory    RAM of the machine minus MemAvailable, at the prompt
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from polyglot_vm import screen
+from polyglot_vm.cpio import CpioWriter
+from polyglot_vm.machine import ROOT, Machine, MachineOptions, VmError, require
+from polyglot_vm.serial_line import SerialTimeout
+
+WORK = ROOT / "build" / "bench"
+PACKAGE = "linux-image-cloud-amd64"
+LINUX_OPTIONS = "console=ttyS0 quiet panic=-1 HOME=/root"
+DEVICES = [("console", 5, 1), ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
+           ("tty", 5, 0)]
+# Linux shows /proc only to whom mounts it; the world as /init does not. For the memory run alone.
+MOUNT_INIT = """
+#include <sys/mount.h>
+#include <unistd.h>
+int main(int argc, char **argv) { mount("proc", "/proc", "proc", 0, 0); return execv("/world", argv); }
+"""
+AIMS = {"boot": 0.3, "mix": 1.0, "dictionaries": 1.0, "system_calls": 1.0, "hand_over": 1.0}
+GUEST_FILE = "bench_guest.py"
+PROMPT_TIMEOUT = 120
+
+
+def say(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+# --- The Linux side --------------------------------------------------------------------------
+
+def linux_kernel():
+    """The path of Debian's cloud kernel, downloaded at first use."""
+    found = sorted(WORK.glob("linux/boot/vmlinuz-*"))
+    if found:
+        return found[-1]
+    WORK.mkdir(parents=True, exist_ok=True)
+    depends = subprocess.run(["apt-cache", "depends", PACKAGE], capture_output=True, text=True).stdout
+    name = re.search(r"Depends: (linux-image-\S+)", depends)
+    package = name[1] if name else PACKAGE
+    say(f"downloading {package}")
+    if subprocess.run(["apt-get", "download", package], cwd=WORK).returncode != 0:
+        raise VmError(f"the package {package} cannot be downloaded. Run as root: apt-get update; "
+                      f"then in {WORK}: apt-get download {package}")
+    archive = next(WORK.glob("linux-image-*.deb"))
+    subprocess.run(["dpkg", "-x", archive, WORK / "linux"], check=True)
+    return next(WORK.glob("linux/boot/vmlinuz-*"))
+
+
+def linux_initramfs(path, init, more=()):
+    """An initramfs: `init` as /init, device nodes, the benchmark file, `more` = [(source, name)]."""
+    with open(path, "wb") as output:
+        writer = CpioWriter(output)
+        for name, major, minor in DEVICES:
+            writer.add_character_device(f"dev/{name}", major, minor)
+        for directory in ("proc", "root", "tmp"):
+            writer.add_directory(directory)
+        writer.add_file(ROOT / "tools" / GUEST_FILE, f"host/{GUEST_FILE}")
+        for source, name in more:
+            writer.add_file(source, name)
+        writer.add_file(init, "init")
+        writer.finish()
+    return path
+
+
+def linux_options(kernel, initramfs, more=""):
+    return MachineOptions(extra=["-no-reboot", "-kernel", str(kernel), "-initrd", str(initramfs),
+                                 "-append", f"{LINUX_OPTIONS} {more}".strip()])
+
+
+# --- One boot --------------------------------------------------------------------------------
+
+def boot_once(options, statements=()):
+    """Boots to the prompt; then gives each statement to it. Returns (seconds, [output of each])."""
+    start = time.monotonic()
+    with Machine(options) as machine:
+        screen.wait_for_prompt(machine, PROMPT_TIMEOUT)
+        seconds = time.monotonic() - start
+        return seconds, [ask(machine, statement) for statement in statements]
+
+
+def ask(machine, statement):
+    """What the prompt prints for a one-line statement typed on the serial line."""
+    machine.serial.send(statement + "\r")
+    machine.serial.wait_for(r"\n", PROMPT_TIMEOUT)  # the end of the echo
+    return machine.serial.wait_for(r"(?s)(.*)^>>> \Z", PROMPT_TIMEOUT)[1]
+
+
+RUN_GUEST = f"exec(open('/host/{GUEST_FILE}').read())"
+SHOW_MEMORY = "print(open('/proc/meminfo').read())"
+SHOW_BOOT = "print(open('/proc/boot').read())"
+
+
+def used_memory(meminfo, megabytes):
+    """kB in use of a machine with that much RAM: what the system kept from the start counts, too."""
+    available = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo, re.M)
+    return megabytes * 1024 - int(available[1]) if available else None
+
+
+def boot_split(text):
+    """The lines `name milliseconds` of /proc/boot as a dictionary."""
+    return {name: float(value) for name, value in re.findall(r"^(\w+):?\s+([\d.]+)(?: ms)?\s*$", text, re.M)}
+
+
+# --- All of it -------------------------------------------------------------------------------
+
+def measure(rounds, firmware):
+    require(MachineOptions())
+    kernel = linux_kernel()
+    world = ROOT / "build" / "world.elf"
+    initramfs = linux_initramfs(WORK / "initramfs.cpio", world)
+    host = WORK / "host.cpio"
+    with open(host, "wb") as output:
+        writer = CpioWriter(output)
+        writer.add_file(ROOT / "tools" / GUEST_FILE, GUEST_FILE)
+        writer.finish()
+    systems = {
+        "ours": MachineOptions(firmware=firmware, files={"opt/polyglot/host": host}),
+        "linux": linux_options(kernel, initramfs),
+        "linux mitigations=off": linux_options(kernel, initramfs, "mitigations=off"),
+    }
+    results = {name: {"boot": []} for name in systems}
+    for number in range(1, rounds + 1):
+        for name, options in systems.items():
+            seconds, (output,) = boot_once(options, [RUN_GUEST])
+            results[name]["boot"].append(seconds)
+            for key, value in json.loads(output.strip().splitlines()[-1]).items():
+                results[name].setdefault(key, []).append(value)
+            say(f"round {number} of {rounds}, {name}: prompt after {seconds:.2f} s")
+    report = {"kernel": kernel.name, "rounds": rounds, "firmware": firmware, "samples": results,
+              "median": {name: {key: statistics.median(values) for key, values in samples.items()}
+                         for name, samples in results.items()}}
+    report["memory_kb"] = measure_memory(kernel, world)
+    report["split_ms"] = measure_split(firmware)
+    return report
+
+
+def measure_memory(kernel, world):
+    source, init = WORK / "init.c", WORK / "init"
+    source.write_text(MOUNT_INIT)
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-O2", source, "-o", init],
+                   check=True)
+    initramfs = linux_initramfs(WORK / "memory.cpio", init, [(world, "world")])
+    memory = {}
+    for name, options in (("ours", MachineOptions()), ("linux", linux_options(kernel, initramfs))):
+        _, (text,) = boot_once(options, [SHOW_MEMORY])
+        memory[name] = used_memory(text, options.memory)
+    return memory
+
+
+def measure_split(firmware):
+    """/proc/boot of one boot from each kind of disk."""
+    split = {}
+    for disk in ("virtio", "ahci", "ide"):
+        try:
+            seconds, (text,) = boot_once(MachineOptions(firmware=firmware, disk=disk), [SHOW_BOOT])
+        except SerialTimeout:
+            say(f"no prompt when booted from {disk}")
+            continue
+        split[disk] = {"total": seconds * 1000, **boot_split(text)}
+    return split
+
+
+def show(report):
+    """The table; ours : Linux is below 1 where we are faster."""
+    median = report["median"]
+    print(f"{'median of ' + str(report['rounds']) + ' rounds':24}{'ours':>12}{'Linux':>12}{'mitig.=off':>12}"
+          f"{'ratio':>9}{'aim':>7}")
+    report["ratio"] = {}
+    for key in median["ours"]:
+        ours, linux, judged = (median[name][key] for name in ("ours", "linux", "linux mitigations=off"))
+        ratio = report["ratio"][key] = ours / judged
+        verdict = "met" if ratio <= AIMS[key] else "missed"
+        print(f"{key + ' (s)':24}{ours:12.4f}{linux:12.4f}{judged:12.4f}{ratio:9.3f}{AIMS[key]:7.1f} {verdict}")
+    memory = report["memory_kb"]
+    if all(memory.values()):
+        report["ratio"]["memory"] = memory["ours"] / memory["linux"]
+        print(f"{'memory in use (MB)':24}{memory['ours'] / 1024:12.1f}{memory['linux'] / 1024:12.1f}{'':12}"
+              f"{report['ratio']['memory']:9.3f}")
+    for disk, parts in report["split_ms"].items():
+        print(f"our boot from {disk} (ms): " + ", ".join(f"{name} {value:.0f}" for name, value in parts.items()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Speed and memory beside Debian's cloud kernel.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json")
+    options = parser.parse_args()
+    try:
+        report = measure(options.rounds, options.firmware)
+    except VmError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    show(report)
+    options.json.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"written to {options.json.relative_to(ROOT) if options.json.is_relative_to(ROOT) else options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
