@@ -38,6 +38,7 @@ enum lock_rank {
     LOCK_RANK_FUTEX = 220,
     LOCK_RANK_INPUT = 225,    /* tty input ring, filled by interrupts */
     LOCK_RANK_WAIT_QUEUE = 230,
+    LOCK_RANK_PAGE_CACHE = 235, /* pages of one file: taken by page faults */
     LOCK_RANK_VMALLOC = 240,
     LOCK_RANK_SLAB = 250,
     LOCK_RANK_PAGE_ALLOCATOR = 260,

@@ -232,16 +232,6 @@ void dentry_remove(struct dentry *dentry)
     spin_unlock(&dentry_lock);
 }
 
-char *name_copy(const struct name *name)
-{
-    char *copy = kmalloc(name->length + 1);
-    if (copy != NULL) {
-        memcpy(copy, name->text, name->length);
-        copy[name->length] = 0;
-    }
-    return copy;
-}
-
 void dentry_move(struct dentry *dentry, struct dentry *new_parent, char *copy)
 {
     struct name name = name_from(copy);

@@ -7,6 +7,7 @@
 #include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
+#include <kernel/vfs/directory.h>
 #include <kernel/vfs/poll.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
@@ -197,7 +198,7 @@ isize_t file_write_at(struct file *file, struct io *io, file_off_t position)
     return error != 0 ? error : file->ops->write(file, io, &position);
 }
 
-LOCAL isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
+isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
 {
     file_off_t base;
     switch (whence) {
@@ -240,3 +241,26 @@ isize_t file_seek(struct file *file, file_off_t offset, int whence)
 
 /* A descriptor for a place only (O_PATH): every transfer is refused by the flag already. */
 const struct file_ops vfs_path_only_ops = { .name = "path" };
+
+bool directory_emit_dots(struct file *file, file_off_t *position, directory_emit_t emit, void *context)
+{
+    if (*position <= 0) {
+        if (!emit(context, ".", 1, file->inode->number, DT_DIR, 1))
+            return false;
+        *position = 1;
+    }
+    if (*position == 1) {
+        struct path parent = { file->mount, file->dentry };
+        struct path root;
+        mount_get_root(&root);
+        path_get(&parent);
+        path_ascend(&parent, &root);
+        uint64_t number = path_inode(&parent)->number;
+        path_put(&parent);
+        path_put(&root);
+        if (!emit(context, "..", 2, number, DT_DIR, DIRECTORY_FIRST))
+            return false;
+        *position = DIRECTORY_FIRST;
+    }
+    return true;
+}

@@ -102,6 +102,8 @@ isize_t file_read_at(struct file *file, struct io *io, file_off_t position);
 isize_t file_write_at(struct file *file, struct io *io, file_off_t position);
 /* lseek(2): the new position, -ESPIPE, -EINVAL, -ENXIO. */
 isize_t file_seek(struct file *file, file_off_t offset, int whence);
+/* What file_seek() does without an operation of the file's own; for those, with file->lock held. */
+isize_t file_seek_generic(struct file *file, file_off_t offset, int whence);
 /* Does file->flags allow it? */
 bool file_is_readable(const struct file *file);
 bool file_is_writable(const struct file *file);

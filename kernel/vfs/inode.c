@@ -9,6 +9,7 @@
 #include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/mm/page.h>
+#include <kernel/mm/slab.h>
 #include <kernel/time/time.h>
 #include <lib/string.h>
 
@@ -24,6 +25,16 @@ struct name name_from(const char *text)
 bool name_equals(const struct name *a, const struct name *b)
 {
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+char *name_copy(const struct name *name)
+{
+    char *copy = kmalloc(name->length + 1);
+    if (copy != NULL) {
+        memcpy(copy, name->text, name->length);
+        copy[name->length] = 0;
+    }
+    return copy;
 }
 
 void super_init(struct super *super, const struct super_ops *ops)
@@ -178,9 +189,9 @@ int inode_truncate(struct inode *inode, uint64_t size)
     return error;
 }
 
-int inode_get_page(struct inode *inode, uint64_t index, bool shared_write, struct page **page)
+int inode_get_page(struct inode *inode, uint64_t index, bool shared, struct page **page)
 {
     if (inode->ops->get_page == NULL)
         return -ENODEV;
-    return inode->ops->get_page(inode, index, shared_write, page);
+    return inode->ops->get_page(inode, index, shared, page);
 }

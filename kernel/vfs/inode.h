@@ -36,6 +36,7 @@ struct name {
 
 struct name name_from(const char *text); /* of a whole string */
 bool name_equals(const struct name *a, const struct name *b);
+char *name_copy(const struct name *name); /* as a string from kmalloc; NULL: no memory */
 
 /* stat(2) and statx(2), before the ABI's layouts. */
 struct file_status {
@@ -71,7 +72,6 @@ struct inode_ops {
      * directory), or swapped when `exchange`. The caller has checked the types. */
     int (*rename)(struct inode *from, const struct name *from_name, struct inode *source, struct inode *to,
                   const struct name *to_name, struct inode *target, bool exchange);
-    bool (*is_empty)(struct inode *directory);
     /* A file without a name (O_TMPFILE). *child gets a reference. */
     int (*create_unnamed)(struct inode *directory, uint32_t mode, struct inode **child);
 
@@ -85,7 +85,7 @@ struct inode_ops {
     int (*allocate)(struct inode *inode, uint64_t offset, uint64_t length, uint32_t mode);
 
     /* The page of file content for a mapping, see inode_get_page(). Called without the inode's lock. */
-    int (*get_page)(struct inode *inode, uint64_t index, bool shared_write, struct page **page);
+    int (*get_page)(struct inode *inode, uint64_t index, bool shared, struct page **page);
     /* Last chance to bring size and times up to date before they are shown. */
     void (*refresh)(struct inode *inode);
     /* Drops what the inode holds, and the inode. */
@@ -168,12 +168,13 @@ int inode_truncate(struct inode *inode, uint64_t size);
 /*
  * The page that holds bytes [index * PAGE_SIZE, ...) of a regular file, with a
  * reference for the caller (page_put). For page faults: takes no mutex, never
- * sleeps. `shared_write`: the page will be mapped writable and shared; without
- * it the caller only reads it (a private mapping copies before it writes).
+ * sleeps. `shared`: for a MAP_SHARED mapping, which sees later writes and may
+ * write; without it the caller only reads the page (a private mapping copies
+ * before it writes), and gets borrowed archive pages as they are.
  * -ENXIO beyond the end (SIGBUS), -ENODEV when the file cannot be mapped,
  * -ENOMEM or -ENOSPC.
  */
-MUST_CHECK int inode_get_page(struct inode *inode, uint64_t index, bool shared_write, struct page **page);
+MUST_CHECK int inode_get_page(struct inode *inode, uint64_t index, bool shared, struct page **page);
 
 /* A super with one reference and a fresh device number; root is the file system's to set. */
 void super_init(struct super *super, const struct super_ops *ops);

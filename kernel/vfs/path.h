@@ -81,7 +81,6 @@ MUST_CHECK int dentry_add_locked(struct dentry *directory, const struct name *na
 void dentry_remove(struct dentry *dentry);
 /* After a rename: gives the dentry its new place. `name` was copied to `copy` by name_copy() before anything
  * was changed, so that this cannot fail. */
-char *name_copy(const struct name *name);
 void dentry_move(struct dentry *dentry, struct dentry *new_parent, char *copy);
 /* Is `ancestor` the dentry itself or above it? */
 bool dentry_is_below(struct dentry *dentry, struct dentry *ancestor);
