@@ -8,14 +8,24 @@
 #include <lib/list.h>
 #include <lib/tree.h>
 
-nanos_t clock_monotonic(void);   /* since power-on as the TSC counts; any context */
+nanos_t clock_monotonic(void);   /* since power-on as the TSC counts; any context; 0 before time_init() */
 nanos_t clock_realtime(void);    /* since 1970-01-01 UTC */
 void clock_set_realtime(nanos_t now);
+
+/* Boot step: measures the clocks and reads the date. After acpi_init() and
+ * apic_init(), on the boot CPU. Panics when the machine has no clock. */
+void time_init(void);
+/* On each further CPU, interrupts off. */
+void time_init_cpu(void);
+/* The local APIC's timer vector: runs what is due on this CPU, arms the next
+ * deadline. Context: interrupt, before or after the end of interrupt. */
+void time_interrupt(void);
 
 /*
  * A one-shot timer. `function` runs in interrupt context on the CPU that armed
  * it, without the timer lock held; it may re-arm the timer. The memory is the
  * caller's and must live until the timer fired or timer_cancel() returned.
+ * Calls for one timer are not made by two CPUs at once (the caller's lock).
  */
 struct timer {
     struct tree_node node;
