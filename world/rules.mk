@@ -15,6 +15,7 @@ WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(
 world: $(BUILD)/world.elf
 
 world-cargo:
+	python3 $(WORLD_DIR)/patches/apply.py
 	cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) cargo build --release --locked --ignore-rust-version \
 	    --config 'build.rustflags=[$(WORLD_REMAP)]'
 

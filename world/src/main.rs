@@ -11,13 +11,26 @@
 //! (run.rs), handed-over program (exec.rs). The process ends with the program's status; the
 //! kernel powers off when process 1 ends.
 
+#![feature(alloc_error_hook)]
+
 mod banner;
 mod boot;
+mod exec;
+mod fault;
+mod interrupt;
+mod memory;
 mod options;
+mod polyglot;
 mod run;
 mod shell;
 
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
+
 fn main() {
-    let options = options::parse(std::env::args_os());
+    memory::install();
+    interrupt::install();
+    fault::install();
+    let options = exec::handed_over().unwrap_or_else(|| options::parse(std::env::args_os()));
     std::process::exit(run::run(options));
 }

@@ -1,7 +1,7 @@
 //! Building the interpreter and running one program in it, with python3's exit statuses.
 
 use crate::options::{Mode, Options};
-use crate::shell;
+use crate::{polyglot, shell};
 use rustpython_vm::{
     AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, scope::Scope,
 };
@@ -20,7 +20,8 @@ pub fn run(options: Options) -> i32 {
 /// An interpreter with the frozen standard library.
 fn build(settings: Settings) -> Interpreter {
     let builder = Interpreter::builder(settings);
-    let modules = rustpython_stdlib::stdlib_module_defs(&builder.ctx);
+    let mut modules = rustpython_stdlib::stdlib_module_defs(&builder.ctx);
+    modules.push(polyglot::module_def(&builder.ctx));
     builder
         .add_native_modules(&modules)
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)

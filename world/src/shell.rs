@@ -9,7 +9,7 @@
 //! threads' garbage collections do not wait for a key press.
 //! Left out: highlighting, hints (next issue).
 
-use crate::banner;
+use crate::{banner, memory};
 use ruff_text_size::Ranged;
 use rustpython_compiler::{
     CompileError, ParseError,
@@ -21,6 +21,7 @@ use rustpython_vm::{
     bytecode::CodeFlags,
     compiler,
     scope::Scope,
+    unwind,
     vm::{VmCompileError, thread},
 };
 use rustyline::{Config, Editor, error::ReadlineError, history::DefaultHistory};
@@ -56,7 +57,7 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
     let mut in_block = false;
     let mut future_features = CodeFlags::empty();
     loop {
-        let line = match lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" }) {
+        let line = match memory::with_reserve(|| lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" })) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {
                 text.clear();
@@ -97,9 +98,10 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             if error.fast_isinstance(vm.ctx.exceptions.system_exit) {
                 return Err(error);
             }
-            report(vm, error);
+            memory::with_reserve(|| report(vm, error));
         }
-        flush(vm);
+        memory::with_reserve(|| flush(vm));
+        memory::settle();
     }
 }
 
@@ -192,17 +194,10 @@ fn execute(vm: &VirtualMachine, statements: Vec<(String, PyRef<PyCode>)>, scope:
     Ok(())
 }
 
-/// Runs `body`; a Rust panic inside it becomes a Python SystemError, so that a bug in native
-/// code costs one statement and not the session.
+/// Runs `body`; a Rust panic that no bytecode loop caught becomes an exception, so that a bug in
+/// native code costs one statement and not the session.
 fn guard<T>(vm: &VirtualMachine, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        let text = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Err(vm.new_system_error(format!("native code panicked: {text}")))
-    })
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(unwind::into_exception(payload, vm)))
 }
 
 /// Prints an uncaught exception as Python's prompt does and keeps it for pdb.pm().

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Makes world/patched/: the crates that we change, unpacked and patched.
+
+usage: apply.py [--check]
+
+Each *.patch here is named after the crate and version it changes. The crates come from cargo itself,
+pinned by the checksums in `checksums`; why they are changed is said in docs/decisions.md and in
+the first lines of each patch. Does nothing when the result is up to date; --check only says whether
+it is (exit status 1: not).
+"""
+
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+WORLD = HERE.parent
+PATCHED = WORLD / "patched"
+STAMP = PATCHED / "stamp"
+
+
+def read_checksums():
+    """{(name, version): sha256 of the .crate file}"""
+    rows = (line.split() for line in (HERE / "checksums").read_text().splitlines() if line.strip())
+    return {(name, version): checksum for checksum, name, version in rows}
+
+
+def fingerprint():
+    """Changes whenever a patch, a checksum or this program does."""
+    digest = hashlib.sha256()
+    for path in sorted(HERE.iterdir()):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def unpatched_lock(checksums):
+    """Cargo.lock as it would be without [patch]: the changed crates come from the registry again."""
+    lock = (WORLD / "Cargo.lock").read_text()
+    for (name, version), checksum in checksums.items():
+        entry = f'name = "{name}"\nversion = "{version}"\n'
+        if entry not in lock:
+            sys.exit(f"apply.py: {name} {version} is not in world/Cargo.lock")
+        lock = lock.replace(
+            entry,
+            entry + 'source = "registry+https://github.com/rust-lang/crates.io-index"\n' + f'checksum = "{checksum}"\n',
+        )
+    return lock
+
+
+def fetch_sources(checksums):
+    """{name: folder} of the pristine crates in cargo's own cache."""
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        manifest = (WORLD / "Cargo.toml").read_text()
+        manifest = re.sub(r"(?ms)^\[patch\.crates-io\].*?(?=^\[|\Z)", "", manifest)
+        (scratch / "Cargo.toml").write_text(manifest)
+        (scratch / "Cargo.lock").write_text(unpatched_lock(checksums))
+        (scratch / "src").mkdir()
+        (scratch / "src" / "main.rs").write_text("fn main() {}\n")
+        shutil.copytree(WORLD / ".cargo", scratch / ".cargo")
+        metadata = subprocess.run(
+            ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"],
+            cwd=scratch, check=True, stdout=subprocess.PIPE,
+        ).stdout
+    wanted = set(checksums)
+    return {
+        package["name"]: pathlib.Path(package["manifest_path"]).parent
+        for package in json.loads(metadata)["packages"]
+        if (package["name"], package["version"]) in wanted
+    }
+
+
+def main():
+    current = STAMP.exists() and STAMP.read_text() == fingerprint()
+    if "--check" in sys.argv[1:]:
+        sys.exit(0 if current else 1)
+    if current:
+        return
+    checksums = read_checksums()
+    sources = fetch_sources(checksums)
+    shutil.rmtree(PATCHED, ignore_errors=True)
+    for name, version in checksums:
+        target = PATCHED / name
+        shutil.copytree(sources[name], target)
+        patch = HERE / f"{name}-{version}.patch"
+        subprocess.run(["patch", "--silent", "-p1", "-i", str(patch)], cwd=target, check=True)
+    STAMP.write_text(fingerprint())
+    print(f"world: patched {', '.join(name for name, _ in checksums)}")
+
+
+main()

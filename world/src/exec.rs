@@ -1,0 +1,75 @@
+//! Running what tools/vm handed over: the host channel of docs/architecture.md.
+//!
+//! /exec/argv holds the NUL-separated arguments of the program; the first is its path below /exec. Its
+//! standard output and error go to the host's, and its status becomes that of process 1.
+
+use crate::options::{Mode, Options};
+use rustpython_vm::Settings;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+
+const ARGUMENTS: &str = "/exec/argv";
+
+/// The handed-over program as options, with the standard streams connected; None when this is not process
+/// 1 or nothing was handed over. Ends the process with status 2 if the program cannot be run here.
+pub fn handed_over() -> Option<Options> {
+    if std::process::id() != 1 {
+        return None;
+    }
+    let arguments = std::fs::read(ARGUMENTS).ok()?;
+    if let Err(error) = connect_streams() {
+        fail(&format!("the host channel cannot be opened: {error}"));
+    }
+    let mut argv: Vec<String> = arguments
+        .strip_suffix(b"\0")
+        .unwrap_or(&arguments)
+        .split(|&byte| byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect();
+    let path = format!("/exec/{}", argv[0].trim_start_matches("/exec/").trim_start_matches('/'));
+    match language(&path) {
+        Some("Python") => {}
+        Some(language) => fail(&format!("{path}: {language} programs cannot be run yet, only Python (.py)")),
+        None => fail(&format!("{path}: the suffix does not name a language; .py is Python")),
+    }
+    argv[0].clone_from(&path);
+    let mut settings = Settings::default();
+    settings.utf8_mode = 1;
+    settings.argv = argv;
+    Some(Options { mode: Mode::File(path), settings })
+}
+
+/// The language of a program by its suffix.
+fn language(path: &str) -> Option<&'static str> {
+    match path.rsplit_once('.')?.1 {
+        "py" => Some("Python"),
+        "sh" => Some("Bash"),
+        "c" => Some("C"),
+        "zig" => Some("Zig"),
+        "rs" => Some("Rust"),
+        _ => None,
+    }
+}
+
+/// Standard input reads nothing, output and error go to the host.
+fn connect_streams() -> io::Result<()> {
+    let input = File::open("/dev/null")?;
+    let output = OpenOptions::new().write(true).open("/dev/hostout")?;
+    let error = OpenOptions::new().write(true).open("/dev/hosterr")?;
+    for (file, number) in [(input, 0), (output, 1), (error, 2)] {
+        // SAFETY: both are open descriptors, or the call fails.
+        if unsafe { libc::dup2(file.as_raw_fd(), number) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if file.as_raw_fd() == number {
+            std::mem::forget(file); // it is the stream itself
+        }
+    }
+    Ok(())
+}
+
+fn fail(message: &str) -> ! {
+    eprintln!("world: {message}");
+    std::process::exit(2);
+}
