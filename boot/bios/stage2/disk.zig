@@ -8,8 +8,26 @@
 //! Memory is identity mapped, so addresses are physical ones. Each submit must
 //! have its complete() before the next read().
 
+const std = @import("std");
+const common = @import("common");
+
 pub const sector_size = 512;
 pub const Error = error{ReadFailed};
+
+/// An end of patience for devices that do not answer: 2^36 cycles of the TSC, half a minute or so.
+pub const Deadline = struct {
+    end: u64,
+
+    pub fn start() Deadline {
+        return .{ .end = common.cpu.rdtsc() + (1 << 36) };
+    }
+
+    /// To be asked in polling loops: pauses, so that an emulator gets to serve the device.
+    pub fn isOver(deadline: *const Deadline) bool {
+        std.atomic.spinLoopHint();
+        return common.cpu.rdtsc() > deadline.end;
+    }
+};
 
 pub const Disk = struct {
     name: []const u8,
@@ -22,6 +40,7 @@ pub const Disk = struct {
     context: *anyopaque,
     submitFn: *const fn (context: *anyopaque, lba: u64, sectors: u32, address: u64) Error!void,
     completeFn: *const fn (context: *anyopaque) Error!void,
+    closeFn: ?*const fn (context: *anyopaque) void = null,
 
     pub fn submit(disk: *const Disk, lba: u64, sectors: u32, address: u64) Error!void {
         return disk.submitFn(disk.context, lba, sectors, address);
@@ -29,6 +48,11 @@ pub const Disk = struct {
 
     pub fn complete(disk: *const Disk) Error!void {
         return disk.completeFn(disk.context);
+    }
+
+    /// Leaves the device as a driver expects to find it. The disk is not used after it.
+    pub fn close(disk: *const Disk) void {
+        if (disk.closeFn) |function| function(disk.context);
     }
 
     /// Reads whole sectors; buffer.len is a multiple of their size.

@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const bios = @import("bios.zig");
+const pci = @import("pci.zig");
 const disk_module = @import("disk.zig");
 const Disk = disk_module.Disk;
 
@@ -34,10 +35,23 @@ pub const Parameters = extern struct {
     interface: [8]u8 align(1),
     interface_path: [8]u8 align(1),
     device_path: [8]u8 align(1),
+    rest: [10]u8 align(1), // EDD 4 and the checksum, in places that depend on the length
+
+    /// The PCI function that the disk hangs on, if the BIOS says so.
+    pub fn pciAddress(self: *const Parameters) ?pci.Address {
+        const key_valid = self.path_key == 0xbedd and std.mem.startsWith(u8, &self.host_bus, "PCI");
+        const path = self.interface_path;
+        if (!key_valid or path[1] > 31 or path[2] > 7) return null;
+        return .{ .bus = path[0], .device = @intCast(path[1]), .function = @intCast(path[2]) };
+    }
 };
 
 const retries = 3;
 var drive: u8 = 0;
+
+// The BIOS finds both at DS:SI, and DS is 0: they must lie below 64 KiB.
+var parameters: Parameters linksection(".low") = undefined;
+var packet: Packet linksection(".low") = undefined;
 
 /// What the BIOS knows about a drive; null if it does not answer.
 pub fn queryParameters(number: u8) ?Parameters {
@@ -49,10 +63,6 @@ pub fn queryParameters(number: u8) ?Parameters {
     if (regs.carry()) return null;
     return parameters;
 }
-
-// The BIOS finds both at DS:SI, and DS is 0: they must lie below 64 KiB.
-var parameters: Parameters linksection(".low") = undefined;
-var packet: Packet linksection(".low") = undefined;
 
 pub fn open(number: u8, sectors: u64) Disk {
     drive = number;

@@ -9,6 +9,8 @@ const fat = @import("fat.zig");
 const files = @import("files.zig");
 const gpt = @import("gpt.zig");
 const int13 = @import("int13.zig");
+const virtio_blk = @import("virtio_blk.zig");
+const Disk = @import("disk.zig").Disk;
 const boot = common.boot;
 const load = common.load;
 const message = common.message;
@@ -40,8 +42,7 @@ export fn stage2_main(drive: u8, tsc_start: u64) callconv(.{ .x86_64_sysv = .{} 
     const info = &arena.info;
     load.initInfo(info, .bios, drive, tsc_start);
 
-    const parameters = int13.queryParameters(drive);
-    const disk = int13.open(drive, if (parameters) |p| p.sectors else 0);
+    const disk = openDisk(drive);
     const partition = gpt.findSystemPartition(&disk) catch |err| failDisk(err);
     var volume = fat.Volume.mount(&disk, partition, &fat_window) catch |err| failDisk(err);
     const folder = findFolder(&volume);
@@ -50,6 +51,7 @@ export fn stage2_main(drive: u8, tsc_start: u64) callconv(.{ .x86_64_sysv = .{} 
     load.parseManifest(&manifest, readSmall(&volume, folder, "manifest", &manifest_text) orelse
         load.failMissing("manifest"));
     for (manifest.list()) |entry| loadFile(&volume, folder, entry, info);
+    disk.close();
     info.tsc_loaded = common.cpu.rdtsc();
 
     const image = load.parseKernel(info);
@@ -71,6 +73,18 @@ fn readMemoryMap() void {
     load.checkMemory(map.usableBytes());
     // Stage 2 and what it uses below 512 KiB, see stage2.ld.
     map.set(0x5000, 0x80000, .loader) catch unreachable;
+}
+
+/// The fastest driver for the drive that we were started from. The BIOS can read every one; our
+/// own drivers are for emulated disks, where mode switches and programmed I/O are slow.
+fn openDisk(drive: u8) Disk {
+    const parameters = int13.queryParameters(drive) orelse return int13.open(drive, 0);
+    if (common.cpu.isVirtual()) {
+        if (parameters.pciAddress()) |address| {
+            if (virtio_blk.open(address, parameters.sectors)) |disk| return disk;
+        }
+    }
+    return int13.open(drive, parameters.sectors);
 }
 
 fn claim(what: []const u8, size: u64, alignment: u64, kind: boot.MemoryType) u64 {
