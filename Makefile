@@ -33,7 +33,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(BUILD)/zig-cache
 export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(BUILD)/zig-cache
 export PYTHONDONTWRITEBYTECODE := 1
 # Which tests `make test` runs, and options: make test TESTS=tests/host PYTEST_ARGS="-k tmpfs"
-TESTS       ?= tests/host tests/guest tests/system
+TESTS       ?= tests/host tests/system
 PYTEST_ARGS ?=
 
 .PHONY: help image run test bench debug soak clean

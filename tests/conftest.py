@@ -4,7 +4,7 @@ C: every *_test.c below tests/host is built with the sanitizers and run (see tes
 Machines (tests/system):
     boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
     run_inside(source, ...)  -> a Result of tools/vm exec
-Order: as tests are listed on the command line, cheap directories first; `make test` gives host, guest, system.
+Order: cheap directories first; `make test` gives host, system.
 """
 
 import os
@@ -20,7 +20,10 @@ from polyglot_vm.machine import Machine, MachineOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 VM = ROOT / "tools" / "vm"
+HOST_TESTS = ROOT / "tests" / "host"
 HOST_BUILD = ROOT / "build" / "tests" / "host"
+# Those run in our own Python, hosted and inside: host/test_guest_hosted.py, system/test_guest_inside.py.
+collect_ignore = ["guest"]
 SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
 
 
@@ -48,7 +51,7 @@ class CItem(pytest.Item):
     ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def runtest(self):
-        program = HOST_BUILD / self.name
+        program = HOST_BUILD / self.path.relative_to(HOST_TESTS).with_suffix("")
         self._build(program)
         result = subprocess.run([program], capture_output=True, timeout=300, cwd=ROOT,
                                 env={**os.environ, **self.ENVIRONMENT})
@@ -119,3 +122,16 @@ def run_inside(tmp_path):
         return vm("exec", program, "--timeout", timeout, *arguments, timeout=timeout + 60)
 
     return run
+
+
+# --- Guest tests -----------------------------------------------------------------------------
+
+def guest_files():
+    """Names of the test files of tests/guest, without .py."""
+    return sorted(path.stem for path in (ROOT / "tests" / "guest").glob("test_*.py"))
+
+
+def unittest_count(text):
+    """How many tests unittest says it ran."""
+    match = re.search(r"^Ran (\d+) tests? in", text, re.M)
+    return int(match[1]) if match else 0

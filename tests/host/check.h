@@ -8,7 +8,7 @@
  *     TEST(length_of_empty) { CHECK(string_length("") == 0); }
  *     TEST(length_counts_bytes) { CHECK_EQUAL(string_length("abc"), 3); }
  *
- * A file tests/host/<name>_test.c is one program and one pytest item (tests/conftest.py builds it
+ * A file <name>_test.c below tests/host is one program and one pytest item (tests/conftest.py builds it
  * with the sources after `Links:` and the options after `Flags:`). TEST registers a function; a
  * failed CHECK is printed and counted, and the test goes on. The program prints "N passed, N failed"
  * and exits with 1 if something failed or nothing ran. An argument selects tests by a part of their name.

@@ -22,6 +22,7 @@ import time
 from .cpio import CpioWriter
 from .machine import Machine, PANIC_STATUS, VmError, temporary_directory
 
+KEPT = 16384  # bytes of each stream that are remembered, to know whether a panic's text was among them
 STDOUT_PORT, STDERR_PORT, STATUS_PORT = 0x404, 0x405, 0x406
 TIMEOUT_STATUS, FAILED_STATUS = 124, 126
 LANGUAGES = (".py",)  # suffixes that process 1 can run
@@ -34,6 +35,7 @@ class _Stream:
 
     def __init__(self, name, port, sink):
         self.sink = sink
+        self.last = b""  # the end of what came
         self.broken = threading.Event()  # the reader of `sink` is gone
         read_fd, self.write_fd = os.pipe()
         self.arguments = ["-chardev", f"file,id={name},path=/dev/fd/{self.write_fd}",
@@ -48,6 +50,7 @@ class _Stream:
     def _copy(self, read_fd):
         with open(read_fd, "rb", buffering=0) as source:
             while data := source.read(65536):
+                self.last = (self.last + data)[-KEPT:]
                 try:
                     self.sink.write(data)
                     self.sink.flush()
@@ -121,7 +124,7 @@ def _run(options, timeout, stdout, stderr):
             return 128 + 13  # as a program that SIGPIPE ended
         for stream in streams:
             stream.thread.join()
-        return _judge(machine, qemu_status, status_text, stderr)
+        return _judge(machine, qemu_status, status_text, stderr, told=b"PANIC" in streams[1].last)
 
 
 def _wait(machine, timeout, streams):
@@ -138,12 +141,14 @@ def _wait(machine, timeout, streams):
                 raise
 
 
-def _judge(machine, qemu_status, status_text, stderr):
-    """The status to give to the caller, when QEMU has ended by itself."""
+def _judge(machine, qemu_status, status_text, stderr, told):
+    """The status to give to the caller, when QEMU has ended by itself. `told`: the kernel has written its
+    panic to the program's standard error already."""
     console = machine.serial.text
     if qemu_status == PANIC_STATUS:
         start = PANIC_START.search(console)
-        _complain(stderr, "kernel panic\n" + console[start.start() if start else -4000:].rstrip())
+        text = console[start.start() if start else max(0, len(console) - 4000):].rstrip()
+        _complain(stderr, "kernel panic" if told else "kernel panic\n" + text)
         return PANIC_STATUS
     if qemu_status != 0:
         _complain(stderr, f"QEMU failed with status {qemu_status}\n" + machine.messages().rstrip())
