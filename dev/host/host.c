@@ -14,6 +14,7 @@
 #define HOST_STATUS_PORT 0x406
 #define HOST_EXIT_PORT 0xf4 /* isa-debug-exit */
 
+#define HOST_MAJOR 240 /* for local use, as Linux assigns them */
 #define HOST_CHUNK 512
 
 LOCAL void host_send(uint16_t port, const void *bytes, size_t size)
@@ -54,15 +55,9 @@ LOCAL isize_t host_write(struct file *file, struct io *io, file_off_t *position)
 /* Nothing ever comes from there. */
 LOCAL isize_t host_read(struct file *file, struct io *io, file_off_t *position) { return 0; }
 
-LOCAL int host_open(struct file *file)
-{
-    file->is_stream = true;
-    return 0;
-}
-
 void host_init(void)
 {
-    static const struct file_ops ops = { .name = "host", .read = host_read, .write = host_write, .open = host_open };
+    static const struct file_ops ops = { .name = "host", .read = host_read, .write = host_write };
     static const struct { const char *name; uint16_t *port; } devices[] = {
         { "hostout", &host_output_port }, { "hosterr", &host_error_port },
     };
@@ -70,7 +65,7 @@ void host_init(void)
     if (!host_is_present())
         return;
     for (uint32_t i = 0; i < ARRAY_COUNT(devices); i++) {
-        int error = devfs_register(devices[i].name, S_IFCHR | 0600, 240, i, &ops, devices[i].port);
+        int error = devfs_register(devices[i].name, S_IFCHR | 0600, DEVICE_NUMBER(HOST_MAJOR, i), &ops, devices[i].port);
         if (error != 0)
             klog(LOG_ERROR, "host", "/dev/%s: error %d", devices[i].name, -error);
     }

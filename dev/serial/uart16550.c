@@ -52,15 +52,14 @@ static uint8_t serial_ring[SERIAL_RING_SIZE];
 
 static struct {
     bool present;
-    bool interrupts;        /* serial_init() was here: the ring empties by itself */
-    volatile bool lockless; /* panic */
+    bool interrupts;       /* serial_init() was here: the ring empties by itself */
 
-    struct spinlock lock;   /* a leaf: log lines come from under any other lock */
+    struct spinlock lock;  /* a leaf: log lines come from under any other lock */
     /* lock */
-    struct byte_ring ring;          /* to be sent */
-    uint8_t enabled;                /* the interrupt enable register */
-    bool mid_line;                  /* the last byte sent was not a newline */
-    bool stuck;                     /* polling ran out of patience: do not wait as long again */
+    struct byte_ring ring; /* to be sent */
+    uint8_t enabled;       /* the interrupt enable register */
+    bool mid_line;         /* the last byte sent was not a newline */
+    bool stuck;            /* polling ran out of patience: do not wait as long again */
 } serial = {
     .lock = SPINLOCK_INIT("serial", LOCK_RANK_LEAF),
     .ring = { .buffer = serial_ring, .size = SERIAL_RING_SIZE },
@@ -68,16 +67,6 @@ static struct {
 
 LOCAL uint8_t serial_get(enum serial_register reg) { return io_in8((uint16_t)(SERIAL_BASE + reg)); }
 LOCAL void serial_set(enum serial_register reg, uint8_t value) { io_out8((uint16_t)(SERIAL_BASE + reg), value); }
-
-LOCAL irq_flags_t serial_lock(void) { return serial.lockless ? irqs_disable() : spin_lock_irq(&serial.lock); }
-
-LOCAL void serial_unlock(irq_flags_t flags)
-{
-    if (serial.lockless)
-        irqs_restore(flags);
-    else
-        spin_unlock_irq(&serial.lock, flags);
-}
 
 LOCAL void serial_enable_locked(uint8_t bits, bool on)
 {
@@ -139,9 +128,9 @@ void serial_write_polled(const char *text, size_t size)
 {
     if (!serial.present)
         return;
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_write_polled_locked(text, size);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
 }
 
 /* A log line begins on a line of its own, also in the middle of a program's output. */
@@ -149,33 +138,31 @@ LOCAL void serial_write_log(const char *text, size_t size)
 {
     if (!serial.present)
         return;
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     if (serial.mid_line)
         serial_write_polled_locked("\n", 1);
     serial_write_polled_locked(text, size);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
 }
-
-void serial_break_locks(void) { serial.lockless = true; }
 
 /* --- the tty's port ---------------------------------------------------------------------- */
 
 LOCAL void serial_port_write(const uint8_t *bytes, size_t size)
 {
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
 
     (void)ring_write(&serial.ring, bytes, size); /* the caller asked for room() */
     if (size > 0)
         serial.mid_line = bytes[size - 1] != '\n' && (bytes[size - 1] != '\r' || serial.mid_line);
     serial_kick_locked();
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
 }
 
 LOCAL size_t serial_port_pending(void)
 {
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     size_t pending = ring_used(&serial.ring);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
     return pending;
 }
 
@@ -183,18 +170,18 @@ LOCAL size_t serial_port_room(void) { return SERIAL_RING_SIZE - serial_port_pend
 
 LOCAL void serial_port_flush(void)
 {
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     ring_clear(&serial.ring);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
 }
 
 /* Bytes that are not fetched keep the FIFO full; then RTS (and QEMU) hold the sender back. */
 LOCAL void serial_port_throttle(bool on)
 {
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_enable_locked(SERIAL_ENABLE_RECEIVE | SERIAL_ENABLE_LINE_STATUS, !on);
     serial_set(SERIAL_MODEM_CONTROL, SERIAL_DTR | SERIAL_OUT2 | (on ? 0 : SERIAL_RTS));
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
 }
 
 /* --- interrupts -------------------------------------------------------------------------- */
@@ -223,10 +210,10 @@ LOCAL void serial_receive(void)
 
 LOCAL void serial_transmit(void)
 {
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_kick_locked();
     size_t pending = ring_used(&serial.ring);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
     if (pending <= SERIAL_RING_SIZE / 2)
         tty_output_ready();
 }
@@ -256,10 +243,10 @@ LOCAL bool serial_interrupt(void *argument)
         }
     }
     /* The line is edge triggered: it has to fall, so that what is still to do raises it again. */
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_set(SERIAL_INTERRUPT_ENABLE, 0);
     serial_set(SERIAL_INTERRUPT_ENABLE, serial.enabled);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
     return ours;
 }
 
@@ -313,8 +300,8 @@ void serial_init(void)
     }
     serial.interrupts = true;
     tty_attach(&port);
-    irq_flags_t flags = serial_lock();
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_enable_locked(SERIAL_ENABLE_RECEIVE | SERIAL_ENABLE_LINE_STATUS, true);
-    serial_unlock(flags);
+    spin_unlock_irq(&serial.lock, flags);
     klog(LOG_INFO, "serial", "16550 at %#x, interrupt %d", SERIAL_BASE, SERIAL_IRQ);
 }

@@ -5,8 +5,7 @@
  *     serial_init();         when interrupts and the tty are there: a port of the tty
  *
  * Bytes of the tty go out at once while the device takes them, else from a ring
- * by interrupts. Log lines, and everything after serial_break_locks(), go out by
- * polling, in any context. A machine without the port loses nothing but the text.
+ * by interrupts. Log lines go out by polling, in any context. A machine without the port loses nothing but the text.
  *
  * Left out: other ports and speeds, CTS, modem control.
  */
@@ -25,8 +24,5 @@ bool serial_is_present(void);
 
 /* Writes text by polling, "\n" as "\r\n", behind what waits in the ring. Context: any. */
 void serial_write_polled(const char *text, size_t size);
-
-/* For panic(), when the other CPUs are stopped: from now on no lock is taken. */
-void serial_break_locks(void);
 
 #endif

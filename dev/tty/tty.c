@@ -356,7 +356,6 @@ LOCAL uint32_t tty_poll(struct file *file, struct poll_table *table)
 
 LOCAL int tty_open(struct file *file)
 {
-    file->is_stream = true;
     if (!(file->flags & O_NOCTTY))
         (void)tty_acquire(tty_from_file(file)); /* -EPERM: opened without becoming the controlling terminal */
     return 0;
@@ -370,7 +369,6 @@ LOCAL int tty_open_controlling(struct file *file)
     if (process == NULL || process->tty == NULL)
         return -ENXIO;
     file->private_data = process->tty;
-    file->is_stream = true;
     return 0;
 }
 
@@ -384,11 +382,11 @@ static const struct file_ops tty_controlling_file_ops = {
 
 void tty_init(void)
 {
-    static const struct { const char *name; uint32_t mode, major, minor; const struct file_ops *ops; } devices[] = {
-        { "console", S_IFCHR | 0600, 5, 1, &tty_file_ops },
-        { "tty", S_IFCHR | 0666, 5, 0, &tty_controlling_file_ops },
-        { "tty1", S_IFCHR | 0600, 4, 1, &tty_file_ops },
-        { "ttyS0", S_IFCHR | 0600, 4, 64, &tty_file_ops },
+    static const struct { const char *name; uint32_t mode, device; const struct file_ops *ops; } devices[] = {
+        { "console", S_IFCHR | 0600, DEVICE_NUMBER(5, 1), &tty_file_ops },
+        { "tty", S_IFCHR | 0666, DEVICE_NUMBER(5, 0), &tty_controlling_file_ops },
+        { "tty1", S_IFCHR | 0600, DEVICE_NUMBER(4, 1), &tty_file_ops },
+        { "ttyS0", S_IFCHR | 0600, DEVICE_NUMBER(4, 64), &tty_file_ops },
     };
     uint8_t *ring = vmalloc(TTY_INPUT_SIZE, PAGE_USE_KERNEL);
     uint64_t *delimiters = vmalloc(TTY_INPUT_SIZE / 8, PAGE_USE_KERNEL);
@@ -400,8 +398,7 @@ void tty_init(void)
     spin_unlock_irq(&tty_console.lock, flags);
 
     for (size_t i = 0; i < ARRAY_COUNT(devices); i++) {
-        int error = devfs_register(devices[i].name, devices[i].mode, devices[i].major, devices[i].minor,
-                                   devices[i].ops, &tty_console);
+        int error = devfs_register(devices[i].name, devices[i].mode, devices[i].device, devices[i].ops, &tty_console);
         if (error != 0)
             klog(LOG_ERROR, "tty", "/dev/%s: error %d", devices[i].name, -error);
     }

@@ -1,0 +1,34 @@
+/* What terminal.c (parser, control functions) and terminal_grid.c (cells) share. */
+#ifndef DEV_CONSOLE_TERMINAL_PRIVATE_H
+#define DEV_CONSOLE_TERMINAL_PRIVATE_H
+
+#include <dev/console/terminal.h>
+
+/* Prints one character at the cursor. */
+void terminal_print(struct terminal *terminal, uint32_t code_point);
+
+/* Fills [from, to) of a row with blanks in the current background. */
+void terminal_erase_cells(struct terminal *terminal, uint16_t row, uint16_t from, uint16_t to);
+void terminal_erase_rows(struct terminal *terminal, uint16_t from, uint16_t to);
+
+/* Move rows of [top, bottom] up or down by `count`; blank ones come in. */
+void terminal_scroll_up(struct terminal *terminal, uint16_t top, uint16_t bottom, uint16_t count);
+void terminal_scroll_down(struct terminal *terminal, uint16_t top, uint16_t bottom, uint16_t count);
+
+/* Move the rest of the cursor's row right or left by `count` cells. */
+void terminal_insert_cells(struct terminal *terminal, uint16_t count);
+void terminal_delete_cells(struct terminal *terminal, uint16_t count);
+
+/* Line feed and reverse line feed: scroll at the region's edge. */
+void terminal_line_feed(struct terminal *terminal);
+void terminal_reverse_line_feed(struct terminal *terminal);
+
+struct terminal_cell *terminal_line(struct terminal *terminal, uint16_t row);
+
+/* terminal_control.c: complete sequences. */
+void terminal_control_character(struct terminal *terminal, uint8_t byte);
+void terminal_escape_sequence(struct terminal *terminal, uint8_t final);
+void terminal_control_sequence(struct terminal *terminal, uint8_t final);
+void terminal_reset(struct terminal *terminal);
+
+#endif
