@@ -6,10 +6,12 @@
 #define KERNEL_PROC_PROCESS_H
 
 #include <kernel/sched/thread.h>
+#include <lib/user_ptr.h>
 
 struct address_space;
 struct file_table;  /* kernel/vfs/fdtable.h */
 struct fs_context;  /* kernel/vfs/vfs.h: root, working directory, umask */
+struct timer;
 struct tty;
 
 struct credentials { uint32_t uid, gid, euid, egid; };
@@ -31,17 +33,40 @@ struct process {
     size_t arguments_size;
     char *executable;            /* path */
 
-    /* under the process-tree lock */
+    /* under the process table's lock */
+    struct list table_link;
     int32_t group_id;
     int32_t session_id;
     struct tty *tty;             /* controlling terminal; NULL: none */
 
-    struct signal_state *signals;
-    bool exiting;
-    int exit_status;             /* wait status */
+    struct signal_state *signals; /* kernel/proc/signal_delivery.h */
+    volatile bool exiting;       /* exit_group or a fatal signal: every thread leaves at its next return */
+    int exit_status;             /* as wait(2) shows it */
+    struct timer *real_timer;    /* ITIMER_REAL */
+
+    /* atomic */
+    uint64_t missing_calls;      /* syscalls answered with ENOSYS */
+    uint64_t missing_logged[16]; /* which numbers were logged */
 };
 
 struct process *process_current(void);            /* NULL in kernel threads */
 struct process *process_find(int32_t pid);        /* NULL: none; a borrowed pointer, valid while pid 1 lives */
+/* Calls `visit` for each process of `group`, under a spinlock. Returns how many there were. */
+int process_for_each_in_group(int32_t group, void (*visit)(struct process *process, void *context), void *context);
+
+/* Starts process 1 from the boot file "world". Panics when that is no usable ELF file. */
+void world_start(void);
+
+/* A new thread of the current process. The tid, or -E... */
+struct clone_request {
+    uint64_t flags, stack, tls;
+    struct user_ptr parent_tid, child_tid;
+};
+MUST_CHECK int64_t process_clone_thread(const struct clone_request *request);
+
+/* Ends the calling thread (exit(2)); the last one ends the process. `status` is the wait status. */
+NORETURN void process_exit_thread(int status);
+/* Ends the process: every thread leaves (exit_group(2)). */
+NORETURN void process_exit_group(int status);
 
 #endif

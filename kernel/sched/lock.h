@@ -34,6 +34,7 @@ enum lock_rank {
     LOCK_RANK_DEVICE = 110,
     /* spinlocks */
     LOCK_RANK_TIMER = 200,
+    LOCK_RANK_PROCESS_TREE = 205, /* which processes there are, their groups and sessions */
     LOCK_RANK_SIGNAL = 210,
     LOCK_RANK_FUTEX = 220,
     LOCK_RANK_INPUT = 225,    /* tty input ring, filled by interrupts */

@@ -14,7 +14,9 @@
 
 #include <kernel/sched/wait.h>
 
+struct abi_siginfo;
 struct process;
+struct trap_frame;
 
 enum thread_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
 
@@ -42,15 +44,14 @@ struct thread {
     int32_t id;                  /* tid; also the pid of a process's first thread */
     char name[THREAD_NAME_SIZE];
     struct process *process;     /* NULL for kernel threads; owned by the process while it lives */
+    struct list all_link;        /* list of all threads, under its lock */
     struct list process_link;    /* in process->threads, under the process lock */
 
     /* scheduler lock of its CPU */
     struct list run_link;
     volatile uint32_t state;     /* enum thread_state */
     volatile bool wake_pending;  /* woken after wait_prepare, before wait_sleep */
-    bool need_resched;
     int32_t cpu;
-    nanos_t slice_end;           /* monotonic */
     nanos_t cpu_time;            /* consumed, up to last_started */
     nanos_t last_started;
     uint64_t switches;
@@ -58,8 +59,8 @@ struct thread {
     /* own thread only */
     struct { const void *lock; uint32_t rank; } held[THREAD_MAX_LOCKS];
     uint32_t held_count;
+    uint32_t held_floor;           /* locks below it belong to what an interrupt handler interrupted */
     struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */
-    void *fault_resume;            /* usercopy: where a fault continues; NULL: no recovery */
 
     /* process side: kernel/proc */
     uint64_t clear_child_tid;    /* user address, 0: none (set_tid_address(2)) */
@@ -70,8 +71,8 @@ struct thread {
     volatile bool signal_check;  /* something may be pending: look before returning */
     uint64_t signal_stack_base, signal_stack_size; /* sigaltstack(2) */
     uint32_t signal_stack_flags;
-    bool exiting;                /* exit_group or a fatal signal: leave at the next return */
-    struct list signal_info;     /* queued siginfo */
+    int64_t restart_number;      /* syscall that returned -EINTR and is at its return; -1: none */
+    struct abi_siginfo *fault_info; /* siginfo of the pending forced signal */
 };
 
 /* The running thread. */
@@ -88,11 +89,23 @@ NORETURN void thread_exit(void);
 void thread_yield(void);
 /* Sleeps until the monotonic clock reaches `deadline`. 0, or -EINTR by a signal when interruptible. */
 int thread_sleep_until(nanos_t deadline, bool interruptible);
+/* Sleeps until thread_wake(), unless that came since the thread cleared its wake_pending. */
+void thread_block(void);
 /* Makes a sleeping thread runnable; context: any. */
 void thread_wake(struct thread *thread);
 
 void preempt_disable(void);
 void preempt_enable(void);       /* switches when a reschedule is due */
+
+/* A thread of `process` whose first return to its own code resumes `frame`. Not started. NULL: no memory. */
+MUST_CHECK struct thread *thread_create_with_frame(const char *name, struct process *process,
+                                                   const struct trap_frame *frame);
+
+/* The scheduler, for the trap code: switches to the next thread. Interrupts off, no spinlock held. */
+void thread_schedule(void);
+/* The boot stack becomes thread 0, the idle thread of the boot CPU. */
+void thread_init_boot(void);
+NORETURN void thread_idle_loop(void);
 
 /* Calls `visit` for every thread, under the thread-list lock (no sleeping). */
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);

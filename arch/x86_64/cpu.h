@@ -1,0 +1,135 @@
+/*
+ * Per-CPU data, CPU features, descriptor tables and model-specific registers.
+ *
+ * GS base points to the CPU's struct cpu whenever the CPU is at CPL 0, except
+ * between a ring-3 SYSCALL and its swapgs (SDM vol. 3, 5.8.8). The vectors that
+ * can hit that window (#DB, NMI, #MC) use the paranoid entry of entry.S.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <kernel/sched/thread.h>
+
+#define MAX_CPUS 64
+
+/* Selectors. SYSRET wants user data below user code (SDM vol. 2B, SYSRET). */
+#define SELECTOR_KERNEL_CODE 0x08
+#define SELECTOR_KERNEL_DATA 0x10
+#define SELECTOR_USER_DATA   0x1b
+#define SELECTOR_USER_CODE   0x23
+#define SELECTOR_TSS         0x28
+
+/* IST slots: one stack per class, so that no class can hit another one's stack. */
+enum ist_slot {
+    IST_IRQ = 1, IST_PAGE_FAULT = 2, IST_FAULT = 3, IST_DEBUG = 4, IST_NMI = 5,
+    IST_DOUBLE_FAULT = 6, IST_MACHINE_CHECK = 7
+};
+#define IST_STACK_SIZE 8192
+
+/* SDM vol. 3, 8.7: 64-bit TSS. */
+struct task_state_segment {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map_base;
+} PACKED;
+
+struct cpu {
+    /* Offsets known to entry.S. */
+    struct cpu *self;             /* gs:0 */
+    struct thread *current;       /* gs:8 */
+    uint64_t syscall_rsp;         /* gs:16: the caller's RSP during SYSCALL entry */
+
+    int32_t id;                   /* index into cpus[] */
+    uint32_t apic_id;
+    struct thread *idle;
+    struct thread *fpu_owner;     /* whose state is in the registers */
+    struct thread *dead;          /* to be freed by the next thread that runs here */
+    uint64_t fs_base_loaded;      /* what MSR_FS_BASE holds */
+    uint32_t interrupt_depth;
+    volatile bool reschedule;
+    uint64_t interrupts;          /* count */
+    uint64_t emergency_stack_top; /* for reports when the kernel stack is gone */
+
+    uint64_t gdt[7];
+    struct task_state_segment tss;
+};
+
+/* The CPU that runs this; stable only while preemption is off. */
+static inline struct cpu *this_cpu(void)
+{
+    struct cpu *cpu;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+extern struct cpu cpus[MAX_CPUS];
+
+/* What CPUID said, once for all CPUs. */
+struct cpu_features {
+    char brand[49];
+    char vendor[13];
+    uint32_t family, model, stepping;
+    bool nx, gigabyte_pages, xsave, xsaveopt, smep, smap, umip, rdrand, rdseed, x2apic, pge, pcid, fsgsbase,
+        invariant_tsc, rdtscp, erms, avx;
+    uint64_t xcr0;         /* state components enabled */
+    uint32_t xsave_size;   /* bytes of an XSAVE (or FXSAVE) area */
+    uint32_t hwcap;        /* CPUID.1:EDX, AT_HWCAP */
+};
+extern struct cpu_features cpu_features;
+
+/* Loads GDT, TSS, IDT and GS of CPU `id`. */
+void cpu_init_tables(struct cpu *cpu, int32_t id);
+/* Reads CPUID into cpu_features; false and *missing when a needed feature lacks. */
+bool cpu_detect_features(const char **missing);
+/* Turns on what design wants: NX, WP, SMEP, SMAP, UMIP, SSE, XSAVE, SYSCALL. */
+void cpu_enable_features(void);
+
+void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *eax, uint32_t *ebx, uint32_t *ecx, uint32_t *edx);
+
+static inline uint64_t msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static inline uint64_t tsc_read(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+#define MSR_APIC_BASE     0x1b
+#define MSR_EFER          0xc0000080
+#define MSR_STAR          0xc0000081
+#define MSR_LSTAR         0xc0000082
+#define MSR_SFMASK        0xc0000084
+#define MSR_FS_BASE       0xc0000100
+#define MSR_GS_BASE       0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+
+#define RFLAGS_IF 0x200
+#define RFLAGS_TF 0x100
+#define RFLAGS_DF 0x400
+#define RFLAGS_AC 0x40000
+
+/* FPU state of world and ring-3 threads. */
+MUST_CHECK void *fpu_alloc(void);    /* a clean area; NULL: no memory */
+void fpu_free(void *area);
+void fpu_copy(void *destination, const void *source);
+void fpu_save(void *area);
+void fpu_restore(const void *area);
+void fpu_init(void);                 /* captures the clean state */
+const void *fpu_clean_state(void);
+
+#endif

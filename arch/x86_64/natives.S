@@ -1,0 +1,46 @@
+/*
+ * Stubs of the natives (kernel/natives.h): called by world code on the world's
+ * stack, with interrupts on. RSP and the thread's role change together, with
+ * interrupts off; the caller's RSP waits in RBP, which the callee preserves.
+ */
+#define CPU_CURRENT      8
+#define THREAD_STACK_TOP 0
+#define THREAD_ROLE      24
+
+.section .text, "ax"
+
+.macro NATIVE name, function
+    .balign 16
+    .globl \name
+    .type \name, @function
+\name:
+    lea \function(%rip), %rax
+    jmp native_enter
+    .size \name, . - \name
+.endm
+
+.balign 16
+.type native_enter, @function
+native_enter:
+    push %rbp
+    mov %rsp, %rbp
+    cli
+    mov %gs:CPU_CURRENT, %r10
+    mov THREAD_STACK_TOP(%r10), %rsp
+    sub $8, %rsp                 /* 16-aligned before the call */
+    movl $0, THREAD_ROLE(%r10)   /* THREAD_IN_KERNEL */
+    sti
+    call *%rax
+    cli
+    mov %gs:CPU_CURRENT, %r10
+    movl $1, THREAD_ROLE(%r10)   /* THREAD_IN_WORLD */
+    mov %rbp, %rsp
+    sti
+    pop %rbp
+    ret
+.size native_enter, . - native_enter
+
+NATIVE native_clock_monotonic, clock_monotonic
+NATIVE native_log_size, klog_size
+
+.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,279 @@
+/*
+ * What happens after entry.S saved a frame: choice of the stack, dispatch, and
+ * the work before a return (signals, preemption).
+ */
+#include <abi/errno.h>
+#include <abi/signal.h>
+#include <arch/x86_64/apic.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/interrupt.h>
+#include <arch/x86_64/irq.h>
+#include <arch/x86_64/paging.h>
+#include <arch/x86_64/sections.h>
+#include <arch/x86_64/trap.h>
+#include <kernel/log.h>
+#include <kernel/mm/space.h>
+#include <kernel/panic.h>
+#include <kernel/proc/process.h>
+#include <kernel/proc/signal_delivery.h>
+#include <kernel/sched/thread.h>
+#include <kernel/symbols.h>
+#include <kernel/time/clock_interrupt.h>
+#include <lib/string.h>
+
+#define STACK_MARGIN 512 /* bytes that must remain below a copied frame */
+
+static const char *const trap_names[] = {
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "no FPU",
+    "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault",
+    "general protection", "page fault", "reserved", "x87 error", "alignment check", "machine check",
+    "SIMD error", "virtualization", "control protection"
+};
+
+const char *trap_name(uint64_t vector)
+{
+    if (vector < ARRAY_COUNT(trap_names))
+        return trap_names[vector];
+    return vector >= VECTOR_SYSCALL ? "syscall" : "interrupt";
+}
+
+bool irqs_are_enabled(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags));
+    return flags & RFLAGS_IF;
+}
+
+uint64_t irqs_disable(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+void irqs_restore(uint64_t flags)
+{
+    if (flags & RFLAGS_IF)
+        __asm__ volatile("sti" : : : "memory");
+    else
+        __asm__ volatile("cli" : : : "memory");
+}
+
+LOCAL uint64_t trap_read_cr2(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+/*
+ * Where the handler of `frame` (on an IST stack) shall run: returns the frame's
+ * copy there. Interrupts are off; touches only memory that is always mapped.
+ */
+struct trap_frame *trap_select_stack(struct trap_frame *frame)
+{
+    struct thread *me = thread_current();
+    uint64_t target;
+    frame->role = me->role;
+    if (me->role != THREAD_IN_KERNEL) {
+        target = me->kernel_stack_top - sizeof *frame; /* its kernel stack is empty */
+        me->role = THREAD_IN_KERNEL;
+    } else if (frame->rsp > me->kernel_stack_base + STACK_MARGIN + sizeof *frame && frame->rsp <= me->kernel_stack_top) {
+        target = ALIGN_DOWN(frame->rsp - sizeof *frame, 16);
+    } else {
+        /* The stack is used up, or RSP is wild: report from a stack of its own. */
+        struct trap_frame *copy = (struct trap_frame *)(uintptr_t)(this_cpu()->emergency_stack_top - sizeof *frame - 8);
+        memcpy(copy, frame, sizeof *copy);
+        return copy;
+    }
+    struct trap_frame *copy = (struct trap_frame *)(uintptr_t)target;
+    memcpy(copy, frame, sizeof *copy);
+    return copy;
+}
+
+/* The fix-up of the usercopy instruction at `rip`; 0: it is none. */
+LOCAL uint64_t trap_find_fixup(uint64_t rip)
+{
+    for (const struct exception_entry *entry = __extable_start; entry < __extable_end; entry++)
+        if (entry->fault == rip)
+            return entry->fixup;
+    return 0;
+}
+
+LOCAL NORETURN void trap_panic(const struct trap_frame *frame, uint64_t address)
+{
+    const struct thread *me = thread_current();
+    if (frame->role == THREAD_IN_KERNEL && (frame->rsp < me->kernel_stack_base + STACK_MARGIN + sizeof *frame
+                                            || frame->rsp > me->kernel_stack_top))
+        panic_with_frame(frame, "kernel stack overflow in thread %s (stack %#llx..%#llx, RSP %#llx)", me->name,
+                         (unsigned long long)me->kernel_stack_base, (unsigned long long)me->kernel_stack_top,
+                         (unsigned long long)frame->rsp);
+    if (frame->vector == VECTOR_PAGE_FAULT)
+        panic_with_frame(frame, "page fault in the kernel: %s of %#llx",
+                         frame->error & FAULT_INSTRUCTION ? "execution" : frame->error & FAULT_WRITE ? "write" : "read",
+                         (unsigned long long)address);
+    panic_with_frame(frame, "%s in the kernel (error code %#llx)", trap_name(frame->vector),
+                     (unsigned long long)frame->error);
+}
+
+LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
+{
+    struct process *process = process_current();
+    uint64_t fixup = 0;
+    if (frame->role == THREAD_IN_KERNEL) {
+        fixup = trap_find_fixup(frame->rip);
+        if (fixup == 0 || thread_current()->preempt_count != 0)
+            trap_panic(frame, address);
+    }
+    irqs_restore(frame->rflags);
+    int error = -EFAULT;
+    if (process != NULL && !(frame->error & FAULT_RESERVED))
+        error = space_fault(process->space, address, (frame->error & FAULT_WRITE) != 0,
+                            (frame->error & FAULT_INSTRUCTION) != 0);
+    if (error != 0 && fixup != 0)
+        frame->rip = fixup;
+    else if (error != 0)
+        signal_force(frame, error == -ENXIO || error == -ENOMEM ? SIGBUS : SIGSEGV,
+                     frame->error & FAULT_PRESENT ? SEGV_ACCERR : SEGV_MAPERR, address);
+    (void)irqs_disable();
+}
+
+LOCAL void trap_exception(struct trap_frame *frame, uint64_t address)
+{
+    if (frame->vector == VECTOR_PAGE_FAULT) {
+        trap_page_fault(frame, address);
+        return;
+    }
+    if (frame->role == THREAD_IN_KERNEL)
+        trap_panic(frame, address);
+    switch (frame->vector) {
+    case VECTOR_DIVIDE_ERROR: signal_force(frame, SIGFPE, FPE_INTDIV, frame->rip); break;
+    case VECTOR_FPU_ERROR:
+    case VECTOR_SIMD_ERROR: signal_force(frame, SIGFPE, FPE_FLTINV, frame->rip); break;
+    case VECTOR_BREAKPOINT: signal_force(frame, SIGTRAP, TRAP_BRKPT, frame->rip); break;
+    case VECTOR_INVALID_OPCODE: signal_force(frame, SIGILL, ILL_ILLOPN, frame->rip); break;
+    case VECTOR_ALIGNMENT_CHECK: signal_force(frame, SIGBUS, BUS_ADRALN, 0); break;
+    default: signal_force(frame, SIGSEGV, SI_KERNEL, 0); break; /* as Linux reports #GP */
+    }
+}
+
+LOCAL void trap_interrupt(struct trap_frame *frame)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *me = cpu->current;
+    uint32_t floor = me->held_floor;
+    me->held_floor = me->held_count;
+    cpu->interrupt_depth++;
+    cpu->interrupts++;
+    interrupt_dispatch((unsigned)frame->vector);
+    cpu->interrupt_depth--;
+    me->held_floor = floor;
+}
+
+/* From entry.S, on the thread's kernel stack, interrupts off. */
+void trap_dispatch(struct trap_frame *frame)
+{
+    if (frame->vector < VECTOR_IRQ_BASE) {
+        uint64_t address = trap_read_cr2();
+        if (frame->role == THREAD_IN_KERNEL
+            && (uint64_t)(uintptr_t)frame > this_cpu()->emergency_stack_top - IST_STACK_SIZE
+            && (uint64_t)(uintptr_t)frame < this_cpu()->emergency_stack_top)
+            trap_panic(frame, address);
+        trap_exception(frame, address);
+    } else {
+        trap_interrupt(frame);
+    }
+}
+
+/*
+ * From entry.S with interrupts off or on; leaves with them off and the role set
+ * to what is returned to. Frames of interrupted kernel code only get preemption.
+ */
+void trap_prepare_return(struct trap_frame *frame)
+{
+    (void)irqs_disable();
+    struct thread *me = thread_current();
+    if (frame->role == THREAD_IN_KERNEL) {
+        if ((frame->rflags & RFLAGS_IF) && me->preempt_count == 0 && this_cpu()->reschedule)
+            thread_schedule();
+        return;
+    }
+    for (;;) {
+        if (this_cpu()->reschedule)
+            thread_schedule();
+        if (!me->signal_check)
+            break;
+        irqs_restore(RFLAGS_IF);
+        signal_deliver(frame);
+        (void)irqs_disable();
+    }
+    me->role = (uint32_t)frame->role;
+}
+
+/* #DB, NMI, #DF, #MC: on their IST stacks, GS is the kernel's. NMI code never faults and never sleeps. */
+void trap_dispatch_paranoid(struct trap_frame *frame)
+{
+    struct thread *me = thread_current();
+    frame->role = me->role;
+    switch (frame->vector) {
+    case VECTOR_NMI:
+        panic_stop_if_panicking();
+        __atomic_add_fetch(&interrupt_nmi_count, 1, __ATOMIC_RELAXED);
+        return;
+    case VECTOR_DEBUG:
+        if (me->role == THREAD_IN_KERNEL)
+            return; /* a single step that SYSCALL or an interrupt cut short: TF is masked from here on */
+        signal_force(frame, SIGTRAP, TRAP_TRACE, frame->rip); /* delivered at the next return from a trap */
+        return;
+    case VECTOR_MACHINE_CHECK:
+        panic_with_frame(frame, "machine check");
+    default:
+        panic_with_frame(frame, "double fault");
+    }
+}
+
+/* --- reports -------------------------------------------------------------- */
+
+LOCAL bool trap_is_kernel_stack(uint64_t address)
+{
+    const struct thread *me = thread_current();
+    if (!IS_ALIGNED(address, 8))
+        return false;
+    if (address >= me->kernel_stack_base && address + 16 <= me->kernel_stack_top)
+        return true;
+    uint64_t top = this_cpu()->emergency_stack_top;
+    return address >= top - IST_STACK_SIZE && address + 16 <= top;
+}
+
+void backtrace_print(uint64_t rip, uint64_t rbp)
+{
+    char name[96];
+    klog(LOG_EMERGENCY, "trace", "#0 %#llx %s", (unsigned long long)rip, symbol_format(rip, name, sizeof name));
+    for (int depth = 1; depth < 32 && trap_is_kernel_stack(rbp); depth++) {
+        const uint64_t *link = (const uint64_t *)(uintptr_t)rbp; /* saved RBP, return address */
+        if (link[1] == 0)
+            break;
+        klog(LOG_EMERGENCY, "trace", "#%d %#llx %s", depth, (unsigned long long)link[1],
+             symbol_format(link[1] - 1, name, sizeof name));
+        if (link[0] <= rbp)
+            break;
+        rbp = link[0];
+    }
+}
+
+void trap_print(const struct trap_frame *f)
+{
+    static const char *const roles[] = { "kernel", "world", "user" };
+    const struct thread *me = thread_current();
+    klog(LOG_EMERGENCY, "trap", "%s, error %#llx, in the %s, thread %d %s", trap_name(f->vector),
+         (unsigned long long)f->error, f->role < 3 ? roles[f->role] : "?", me->id, me->name);
+#define ROW(a, b, c, d)                                                                                             \
+    klog(LOG_EMERGENCY, "trap", #a " %016llx " #b " %016llx " #c " %016llx " #d " %016llx", (unsigned long long)f->a, \
+         (unsigned long long)f->b, (unsigned long long)f->c, (unsigned long long)f->d)
+    ROW(rip, rsp, rflags, rbp);
+    ROW(rax, rbx, rcx, rdx);
+    ROW(rsi, rdi, r8, r9);
+    ROW(r10, r11, r12, r13);
+    ROW(r14, r15, cs, ss);
+#undef ROW
+}

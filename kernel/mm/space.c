@@ -1,0 +1,621 @@
+/*
+ * Areas and demand paging. Terms: an area is *accounted* when its pages were
+ * promised by page_commit(); then every fault in it finds a page. Private
+ * writable memory is accounted when it is mapped (or made writable), except
+ * with MAP_NORESERVE.
+ *
+ * Left out: reclaim to a backing store, huge pages, copy-on-write fork (with
+ * ring-3 processes).
+ */
+#include <abi/constants.h>
+#include <abi/errno.h>
+#include <arch/x86_64/layout.h>
+#include <arch/x86_64/paging.h>
+#include <kernel/log.h>
+#include <kernel/mm/slab.h>
+#include <kernel/mm/space.h>
+#include <kernel/vfs/inode.h>
+#include <lib/string.h>
+
+#define WORLD_HEAP_OFFSET (1ULL << 36)
+#define WORLD_MMAP_OFFSET (1ULL << 40)
+#define WORLD_HEAP_MAX    (1ULL << 38)
+
+static struct object_cache *area_cache;
+static struct page *zero_page; /* what unaccounted anonymous memory reads */
+
+LOCAL struct area *area_of(struct tree_node *node) { return node == NULL ? NULL : container_of(node, struct area, node); }
+LOCAL struct area *area_next(struct area *area) { return area_of(tree_next(&area->node)); }
+LOCAL uint64_t area_pages(const struct area *area) { return (area->end - area->start) >> PAGE_SHIFT; }
+
+LOCAL bool area_less(const struct tree_node *a, const struct tree_node *b)
+{
+    return container_of(a, struct area, node)->start < container_of(b, struct area, node)->start;
+}
+
+/* The area that contains `address`, or else the first one above it. */
+LOCAL struct area *space_find_from(struct address_space *space, vaddr_t address)
+{
+    struct tree_node *node = space->areas.root;
+    struct area *best = NULL;
+    while (node != NULL) {
+        struct area *area = area_of(node);
+        if (address < area->end) {
+            best = area;
+            node = node->child[0];
+        } else {
+            node = node->child[1];
+        }
+    }
+    return best;
+}
+
+LOCAL struct area *space_find(struct address_space *space, vaddr_t address)
+{
+    struct area *area = space_find_from(space, address);
+    return area != NULL && area->start <= address ? area : NULL;
+}
+
+int space_create_world(struct address_space **out)
+{
+    if (area_cache == NULL) {
+        area_cache = object_cache_create("area", sizeof(struct area), 16);
+        zero_page = page_alloc(0, PAGE_USE_KERNEL, PAGE_ZERO);
+        if (area_cache == NULL || zero_page == NULL)
+            return -ENOMEM;
+    }
+    struct address_space *space = kzalloc(sizeof *space);
+    if (space == NULL)
+        return -ENOMEM;
+    space->root = paging_kernel_root();
+    space->start = WORLD_SPACE_START + WORLD_MMAP_OFFSET;
+    space->end = WORLD_SPACE_END;
+    space->heap_start = space->heap_end = WORLD_SPACE_START + WORLD_HEAP_OFFSET;
+    space->mmap_hint = space->start;
+    space->is_world = true;
+    mutex_init(&space->lock, "address space", LOCK_RANK_ADDRESS_SPACE);
+    *out = space;
+    return 0;
+}
+
+/* --- page tables of an area ------------------------------------------------ */
+
+LOCAL pte_t space_pte_flags(const struct address_space *space, uint32_t protection)
+{
+    pte_t flags = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY | (space->is_world ? PTE_GLOBAL : PTE_USER);
+    if (protection & AREA_WRITE)
+        flags |= PTE_WRITE;
+    if (!(protection & AREA_EXECUTE))
+        flags |= PTE_NX;
+    return flags;
+}
+
+LOCAL void space_count_resident(struct address_space *space, int64_t pages)
+{
+    space->resident += (uint64_t)pages;
+    space->resident_peak = MAX(space->resident_peak, space->resident);
+}
+
+/* Drops the pages of [start, end). */
+LOCAL void space_drop_pages(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t address = paging_next_table(space->root, start, end); address < end;
+         address = paging_next_table(space->root, address + PAGE_SIZE, end)) {
+        pte_t *entry = paging_entry(space->root, address, false);
+        pte_t old = *entry;
+        if (old == 0)
+            continue;
+        *entry = 0;
+        paging_flush_page(address);
+        if (!(old & PTE_BORROWED))
+            page_put(page_from_phys(old & PTE_ADDRESS));
+        space_count_resident(space, -1);
+    }
+}
+
+/* --- the tree ---------------------------------------------------------------- */
+
+LOCAL void area_release(struct area *area)
+{
+    if (area->committed != 0)
+        page_uncommit(area->committed);
+    if (area->inode != NULL)
+        inode_put(area->inode);
+    object_free(area_cache, area);
+}
+
+/* Splits so that an area starts at `address` if one contains it. 0 or -ENOMEM. */
+LOCAL int space_split_at(struct address_space *space, vaddr_t address)
+{
+    struct area *area = space_find(space, address);
+    if (area == NULL || area->start == address)
+        return 0;
+    struct area *upper = object_alloc(area_cache);
+    if (upper == NULL)
+        return -ENOMEM;
+    *upper = *area;
+    upper->start = address;
+    upper->offset += (file_off_t)(address - area->start);
+    area->end = address;
+    if (area->committed != 0) {
+        area->committed = area_pages(area);
+        upper->committed = area_pages(upper);
+    }
+    if (upper->inode != NULL)
+        inode_get(upper->inode);
+    tree_insert(&space->areas, &upper->node, area_less);
+    return 0;
+}
+
+LOCAL bool area_can_join(const struct area *a, const struct area *b)
+{
+    return a->end == b->start && a->protection == b->protection && a->flags == b->flags && a->name == b->name
+        && a->inode == NULL && b->inode == NULL && !a->borrowed && !b->borrowed
+        && (a->committed != 0) == (b->committed != 0);
+}
+
+/* Joins `area` with its upper neighbour when they are alike. */
+LOCAL void space_join_with_next(struct address_space *space, struct area *area)
+{
+    struct area *next = area_next(area);
+    if (next == NULL || !area_can_join(area, next))
+        return;
+    area->end = next->end;
+    area->committed += next->committed;
+    next->committed = 0;
+    tree_remove(&space->areas, &next->node);
+    area_release(next);
+}
+
+LOCAL void space_join_around(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    struct area *area = start == 0 ? NULL : space_find(space, start - 1);
+    if (area == NULL)
+        area = space_find_from(space, start);
+    while (area != NULL && area->start <= end) {
+        vaddr_t before = area->end;
+        space_join_with_next(space, area);
+        if (area->end == before)
+            area = area_next(area);
+    }
+}
+
+LOCAL int space_unmap_locked(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    int error = space_split_at(space, start);
+    if (error == 0)
+        error = space_split_at(space, end);
+    if (error != 0)
+        return error;
+    struct area *area = space_find_from(space, start);
+    while (area != NULL && area->start < end) {
+        struct area *next = area_next(area);
+        space_drop_pages(space, area->start, area->end);
+        tree_remove(&space->areas, &area->node);
+        area_release(area);
+        area = next;
+    }
+    if (start >= space->start)
+        space->mmap_hint = MIN(space->mmap_hint, start);
+    return 0;
+}
+
+/* The lowest gap of `size` bytes from the hint on; nothing below the hint is free. 0: none. */
+LOCAL vaddr_t space_find_gap(struct address_space *space, uint64_t size)
+{
+    vaddr_t candidate = space->mmap_hint;
+    for (struct area *area = space_find_from(space, candidate); area != NULL; area = area_next(area)) {
+        if (area->start > candidate && area->start - candidate >= size)
+            break;
+        candidate = MAX(candidate, area->end);
+    }
+    return candidate < space->end && space->end - candidate >= size ? candidate : 0;
+}
+
+LOCAL bool space_range_is_valid(const struct address_space *space, vaddr_t start, uint64_t size)
+{
+    if (!IS_ALIGNED(start, PAGE_SIZE) || size == 0 || start + size < start)
+        return false;
+    if (space->is_world)
+        return (start >= WORLD_SPACE_START && start + size <= WORLD_SPACE_END)
+            || (start >= WORLD_IMAGE_BASE && start + size <= WORLD_IMAGE_END);
+    return start >= USER_SPACE_START && start + size <= USER_SPACE_END;
+}
+
+LOCAL bool space_wants_commit(uint32_t protection, uint32_t flags)
+{
+    return (protection & AREA_WRITE) && !(flags & (MAP_SHARED | MAP_NORESERVE));
+}
+
+LOCAL int space_add_area(struct address_space *space, const struct area *model, struct area **out)
+{
+    struct area *area = object_alloc(area_cache);
+    if (area == NULL)
+        return -ENOMEM;
+    *area = *model;
+    area->committed = 0;
+    if (!area->borrowed && space_wants_commit(area->protection, area->flags)) {
+        if (page_commit(area_pages(area)) != 0) {
+            object_free(area_cache, area);
+            return -ENOMEM;
+        }
+        area->committed = area_pages(area);
+    }
+    if (area->inode != NULL)
+        inode_get(area->inode);
+    tree_insert(&space->areas, &area->node, area_less);
+    *out = area;
+    return 0;
+}
+
+int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, uint32_t protection, uint32_t flags,
+                  struct inode *inode, file_off_t offset, const char *name)
+{
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (size == 0 || size > space->end - space->start)
+        return size == 0 ? -EINVAL : -ENOMEM;
+    if ((protection & AREA_WRITE) && (protection & AREA_EXECUTE))
+        return -EACCES; /* W^X */
+    bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    mutex_lock(&space->lock);
+    int64_t result = -ENOMEM;
+    if (fixed) {
+        result = -EINVAL;
+        if (!IS_ALIGNED(address, PAGE_SIZE))
+            goto out;
+        result = -ENOMEM;
+        if (!space_range_is_valid(space, address, size))
+            goto out;
+        const struct area *taken = space_find_from(space, address);
+        if (flags & MAP_FIXED_NOREPLACE) {
+            result = -EEXIST;
+            if (taken != NULL && taken->start < address + size)
+                goto out;
+        }
+        result = space_unmap_locked(space, address, address + size);
+        if (result != 0)
+            goto out;
+    } else {
+        address = space_find_gap(space, size);
+        if (address == 0)
+            goto out;
+    }
+    struct area model = {
+        .start = address, .end = address + size, .protection = protection,
+        .flags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE), .inode = inode, .offset = offset, .name = name,
+    };
+    struct area *area;
+    result = space_add_area(space, &model, &area);
+    if (result != 0)
+        goto out;
+    if (address == space->mmap_hint)
+        space->mmap_hint = address + size;
+    space_join_around(space, address, address + size);
+    result = (int64_t)address;
+out:
+    mutex_unlock(&space->lock);
+    return result;
+}
+
+int space_map_borrowed(struct address_space *space, vaddr_t address, paddr_t phys, uint64_t size, uint32_t protection,
+                       const char *name)
+{
+    KASSERT(!(protection & AREA_WRITE) && space_range_is_valid(space, address, size) && IS_ALIGNED(size, PAGE_SIZE));
+    struct area model = {
+        .start = address, .end = address + size, .protection = protection, .flags = MAP_PRIVATE, .name = name,
+        .borrowed = true,
+    };
+    mutex_lock(&space->lock);
+    struct area *area;
+    int error = space_unmap_locked(space, address, address + size);
+    if (error == 0)
+        error = space_add_area(space, &model, &area);
+    pte_t flags = space_pte_flags(space, protection) | PTE_BORROWED;
+    for (uint64_t done = 0; done < size && error == 0; done += PAGE_SIZE) {
+        pte_t *entry = paging_entry(space->root, address + done, true);
+        if (entry == NULL) {
+            error = -ENOMEM;
+            break;
+        }
+        *entry = (phys + done) | flags;
+        space_count_resident(space, 1);
+    }
+    mutex_unlock(&space->lock);
+    return error;
+}
+
+int space_unmap(struct address_space *space, vaddr_t address, uint64_t size)
+{
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (!space_range_is_valid(space, address, size))
+        return -EINVAL;
+    mutex_lock(&space->lock);
+    int error = space_unmap_locked(space, address, address + size);
+    mutex_unlock(&space->lock);
+    return error;
+}
+
+/* One area, already split to the range. */
+LOCAL int space_protect_area(struct address_space *space, struct area *area, uint32_t protection)
+{
+    if (area->borrowed && (protection & AREA_WRITE))
+        return -EACCES;
+    if (area->committed == 0 && !area->borrowed && space_wants_commit(protection, area->flags)) {
+        if (page_commit(area_pages(area)) != 0)
+            return -ENOMEM;
+        area->committed = area_pages(area);
+    }
+    area->protection = protection;
+    pte_t flags = space_pte_flags(space, protection);
+    for (vaddr_t address = paging_next_table(space->root, area->start, area->end); address < area->end;
+         address = paging_next_table(space->root, address + PAGE_SIZE, area->end)) {
+        pte_t *entry = paging_entry(space->root, address, false);
+        if (*entry == 0)
+            continue;
+        pte_t old = *entry & (PTE_ADDRESS | PTE_BORROWED);
+        pte_t next = old | flags;
+        /* Pages that others see stay read-only until a write copies them. */
+        if ((old & PTE_BORROWED) || (area->inode != NULL && !(area->flags & MAP_SHARED)))
+            next &= ~PTE_WRITE;
+        if (!(protection & (AREA_READ | AREA_WRITE | AREA_EXECUTE)))
+            next &= ~PTE_PRESENT;
+        *entry = next;
+        paging_flush_page(address);
+    }
+    return 0;
+}
+
+int space_protect(struct address_space *space, vaddr_t address, uint64_t size, uint32_t protection)
+{
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (!IS_ALIGNED(address, PAGE_SIZE))
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (!space_range_is_valid(space, address, size))
+        return -ENOMEM;
+    if ((protection & AREA_WRITE) && (protection & AREA_EXECUTE))
+        return -EACCES;
+    vaddr_t end = address + size;
+    mutex_lock(&space->lock);
+    int error = space_split_at(space, address);
+    if (error == 0)
+        error = space_split_at(space, end);
+    vaddr_t expected = address;
+    for (struct area *area = space_find_from(space, address); error == 0 && expected < end; area = area_next(area)) {
+        if (area == NULL || area->start != expected)
+            error = -ENOMEM; /* a hole */
+        else
+            error = space_protect_area(space, area, protection);
+        if (error == 0)
+            expected = area->end;
+    }
+    space_join_around(space, address, end);
+    mutex_unlock(&space->lock);
+    return error;
+}
+
+/* Moves the page-table entries of [from, from + size) to `to`. */
+LOCAL int space_move_pages(struct address_space *space, vaddr_t from, vaddr_t to, uint64_t size)
+{
+    for (vaddr_t done = 0; done < size; done += PAGE_SIZE) {
+        pte_t *source = paging_entry(space->root, from + done, false);
+        if (source == NULL || *source == 0)
+            continue;
+        pte_t *target = paging_entry(space->root, to + done, true);
+        if (target == NULL)
+            return -ENOMEM;
+        *target = *source;
+        *source = 0;
+        paging_flush_page(from + done);
+    }
+    return 0;
+}
+
+int64_t space_remap(struct address_space *space, vaddr_t address, uint64_t old_size, uint64_t new_size, uint32_t flags,
+                    vaddr_t new_address)
+{
+    old_size = ALIGN_UP(old_size, PAGE_SIZE);
+    new_size = ALIGN_UP(new_size, PAGE_SIZE);
+    if (!space_range_is_valid(space, address, old_size) || new_size == 0 || (flags & MREMAP_FIXED))
+        return -EINVAL; /* MREMAP_FIXED: docs/limits.md */
+    (void)new_address;
+    if (new_size <= old_size) {
+        int error = new_size == old_size ? 0 : space_unmap(space, address + new_size, old_size - new_size);
+        return error != 0 ? error : (int64_t)address;
+    }
+    mutex_lock(&space->lock);
+    int64_t result = -EFAULT;
+    struct area *area = space_find(space, address);
+    if (area == NULL || address + old_size > area->end)
+        goto out;
+    struct area *next = area_next(area);
+    struct area model = *area;
+    model.start = address + old_size;
+    model.end = address + new_size;
+    model.offset = area->offset + (file_off_t)(model.start - area->start);
+    result = -ENOMEM;
+    if (area->end == address + old_size && space_range_is_valid(space, address, new_size)
+        && (next == NULL || next->start >= model.end)) {
+        result = space_add_area(space, &model, &area);
+        if (result == 0) {
+            space_join_around(space, address, address + new_size);
+            result = (int64_t)address;
+        }
+        goto out;
+    }
+    if (!(flags & MREMAP_MAYMOVE))
+        goto out;
+    vaddr_t target = space_find_gap(space, new_size);
+    if (target == 0)
+        goto out;
+    model.start = target;
+    model.end = target + new_size;
+    model.offset = area->offset + (file_off_t)(address - area->start);
+    struct area *moved;
+    result = space_add_area(space, &model, &moved);
+    if (result == 0)
+        result = space_move_pages(space, address, target, old_size);
+    if (result == 0)
+        result = space_unmap_locked(space, address, address + old_size);
+    if (result == 0)
+        result = (int64_t)target;
+out:
+    mutex_unlock(&space->lock);
+    return result;
+}
+
+vaddr_t space_set_heap_end(struct address_space *space, vaddr_t end)
+{
+    vaddr_t old = ALIGN_UP(space->heap_end, PAGE_SIZE), wanted = ALIGN_UP(end, PAGE_SIZE);
+    if (end < space->heap_start || end > space->heap_start + WORLD_HEAP_MAX)
+        return space->heap_end;
+    int64_t result = 0;
+    if (wanted > old)
+        result = space_map(space, old, wanted - old, AREA_READ | AREA_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, NULL, 0,
+                           "[heap]");
+    else if (wanted < old)
+        result = space_unmap(space, wanted, old - wanted);
+    if (result >= 0)
+        space->heap_end = end;
+    return space->heap_end;
+}
+
+int space_discard(struct address_space *space, vaddr_t address, uint64_t size)
+{
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (size == 0)
+        return 0;
+    if (!space_range_is_valid(space, address, size))
+        return -EINVAL;
+    mutex_lock(&space->lock);
+    for (struct area *area = space_find_from(space, address); area != NULL && area->start < address + size;
+         area = area_next(area))
+        if (!area->borrowed)
+            space_drop_pages(space, MAX(area->start, address), MIN(area->end, address + size));
+    mutex_unlock(&space->lock);
+    return 0;
+}
+
+/* --- faults -------------------------------------------------------------------- */
+
+LOCAL struct page *space_new_page(const struct area *area, const void *content)
+{
+    struct page *page = page_alloc(0, PAGE_USE_ANONYMOUS,
+                                   (content == NULL ? PAGE_ZERO : 0) | (area->committed != 0 ? PAGE_ACCOUNTED : 0));
+    if (page != NULL && content != NULL)
+        memcpy(page_to_virt(page), content, PAGE_SIZE);
+    return page;
+}
+
+/* A write to a page that is shared (zero page, private file page): give the area its own copy. */
+LOCAL int space_copy_page(struct address_space *space, const struct area *area, pte_t *entry)
+{
+    pte_t old = *entry;
+    struct page *page = space_new_page(area, phys_to_virt(old & PTE_ADDRESS));
+    if (page == NULL)
+        return -ENOMEM;
+    *entry = page_to_phys(page) | space_pte_flags(space, area->protection);
+    if (!(old & PTE_BORROWED))
+        page_put(page_from_phys(old & PTE_ADDRESS));
+    return 0;
+}
+
+LOCAL int space_fill_file_page(struct address_space *space, const struct area *area, vaddr_t address, pte_t *entry,
+                               bool write)
+{
+    struct page *page;
+    uint64_t index = ((uint64_t)area->offset + (address - area->start)) >> PAGE_SHIFT;
+    bool shared = area->flags & MAP_SHARED;
+    int error = inode_get_page(area->inode, index, shared && (area->protection & AREA_WRITE), &page);
+    if (error != 0)
+        return error;
+    *entry = page_to_phys(page) | space_pte_flags(space, shared ? area->protection : area->protection & ~AREA_WRITE);
+    return write && !shared ? space_copy_page(space, area, entry) : 0;
+}
+
+LOCAL int space_fill_page(struct address_space *space, const struct area *area, vaddr_t address, pte_t *entry, bool write)
+{
+    if (area->inode != NULL)
+        return space_fill_file_page(space, area, address, entry, write);
+    if (area->committed == 0 && !write) {
+        *entry = page_to_phys(zero_page) | PTE_BORROWED | space_pte_flags(space, area->protection & ~AREA_WRITE);
+        return 0;
+    }
+    struct page *page = space_new_page(area, NULL);
+    if (page == NULL)
+        return -ENOMEM;
+    *entry = page_to_phys(page) | space_pte_flags(space, area->protection);
+    return 0;
+}
+
+LOCAL bool area_allows(const struct area *area, bool write, bool execute)
+{
+    if (write)
+        return area->protection & AREA_WRITE;
+    if (execute)
+        return area->protection & AREA_EXECUTE;
+    return area->protection & (AREA_READ | AREA_WRITE | AREA_EXECUTE);
+}
+
+int space_fault(struct address_space *space, vaddr_t address, bool write, bool execute)
+{
+    address = ALIGN_DOWN(address, PAGE_SIZE);
+    mutex_lock(&space->lock);
+    space->faults++;
+    int error = -EFAULT;
+    struct area *area = space_find(space, address);
+    if (area == NULL || !area_allows(area, write, execute))
+        goto out;
+    error = -ENOMEM;
+    pte_t *entry = paging_entry(space->root, address, true);
+    if (entry == NULL)
+        goto out;
+    if (*entry == 0) {
+        error = space_fill_page(space, area, address, entry, write);
+        if (error == 0)
+            space_count_resident(space, 1);
+    } else {
+        error = 0; /* another thread was faster, or a copy is due */
+        if (write && !(*entry & PTE_WRITE)) {
+            error = space_copy_page(space, area, entry);
+            paging_flush_page(address);
+        }
+    }
+out:
+    mutex_unlock(&space->lock);
+    return error;
+}
+
+bool space_contains_range(const struct address_space *space, vaddr_t address, uint64_t size)
+{
+    vaddr_t end = address + size;
+    if (end < address)
+        return false;
+    if (space->is_world)
+        return (address >= WORLD_SPACE_START && end <= WORLD_SPACE_END)
+            || (address >= WORLD_IMAGE_BASE && end <= WORLD_IMAGE_END);
+    return address >= USER_SPACE_START && end <= USER_SPACE_END;
+}
+
+void address_space_for_each_area(struct address_space *space, void (*visit)(const struct area *area, void *context),
+                                 void *context)
+{
+    mutex_lock(&space->lock);
+    for (struct area *area = area_of(tree_first(&space->areas)); area != NULL; area = area_next(area))
+        visit(area, context);
+    mutex_unlock(&space->lock);
+}
+
+void space_destroy(struct address_space *space)
+{
+    mutex_lock(&space->lock);
+    struct area *area;
+    while ((area = area_of(tree_first(&space->areas))) != NULL) {
+        space_drop_pages(space, area->start, area->end);
+        tree_remove(&space->areas, &area->node);
+        area_release(area);
+    }
+    mutex_unlock(&space->lock);
+    kfree(space);
+}

@@ -1,0 +1,78 @@
+/*
+ * Address spaces: sorted areas over page tables, filled on demand.
+ *
+ * The world's space covers its parts of the upper half (layout.h) in the
+ * kernel's own page tables. Every change takes the space's mutex; a page fault
+ * takes it too, so nothing of higher rank may be held over usercopy.
+ */
+#ifndef KERNEL_MM_SPACE_H
+#define KERNEL_MM_SPACE_H
+
+#include <kernel/mm/page.h>
+#include <kernel/sched/lock.h>
+#include <lib/tree.h>
+
+struct inode;
+
+#define AREA_READ    1 /* = PROT_READ */
+#define AREA_WRITE   2
+#define AREA_EXECUTE 4
+
+struct area {
+    struct tree_node node;
+    vaddr_t start, end;        /* page aligned, half open */
+    uint32_t protection;       /* AREA_... */
+    uint32_t flags;            /* MAP_... of mmap(2) */
+    uint64_t committed;        /* pages promised */
+    struct inode *inode;       /* mapped file, referenced; NULL: anonymous */
+    file_off_t offset;         /* of `start` in the file */
+    const char *name;          /* "[heap]", "[stack]", a path; NULL: none. Static or the space's */
+    bool borrowed;             /* frames belong to a boot file: never writable, never freed */
+};
+
+struct address_space {
+    paddr_t root;
+    vaddr_t start, end;        /* where mmap may place */
+    bool is_world;
+    struct mutex lock;
+    /* lock */
+    struct tree areas;
+    vaddr_t heap_start, heap_end; /* brk */
+    vaddr_t mmap_hint;
+    uint64_t resident;         /* pages mapped */
+    uint64_t resident_peak;
+    uint64_t faults;
+};
+
+/* The world's space, empty. */
+MUST_CHECK int space_create_world(struct address_space **out);
+/* Unmaps everything and frees it. */
+void space_destroy(struct address_space *space);
+
+/* mmap(2): returns the address or -E... `flags` are MAP_...; takes its own reference of `inode`. */
+MUST_CHECK int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, uint32_t protection,
+                             uint32_t flags, struct inode *inode, file_off_t offset, const char *name);
+MUST_CHECK int space_unmap(struct address_space *space, vaddr_t address, uint64_t size);
+MUST_CHECK int space_protect(struct address_space *space, vaddr_t address, uint64_t size, uint32_t protection);
+MUST_CHECK int64_t space_remap(struct address_space *space, vaddr_t address, uint64_t old_size, uint64_t new_size,
+                               uint32_t flags, vaddr_t new_address);
+/* brk(2): the new end, or the old one when it cannot be had. */
+vaddr_t space_set_heap_end(struct address_space *space, vaddr_t end);
+/* MADV_DONTNEED of anonymous memory: pages are dropped and read as zero again. */
+MUST_CHECK int space_discard(struct address_space *space, vaddr_t address, uint64_t size);
+
+/* Maps existing frames (a boot file's) read-only: they are not counted nor freed. */
+MUST_CHECK int space_map_borrowed(struct address_space *space, vaddr_t address, paddr_t phys, uint64_t size,
+                                  uint32_t protection, const char *name);
+
+/* A page fault at `address`. 0: resolved; -EFAULT no such area or access; -ENXIO beyond the file; -ENOMEM. */
+MUST_CHECK int space_fault(struct address_space *space, vaddr_t address, bool write, bool execute);
+
+/* May the space's owner pass this range as a buffer? No page is touched. */
+bool space_contains_range(const struct address_space *space, vaddr_t address, uint64_t size);
+
+/* Calls `visit` for each area by address, under the space's lock. */
+void address_space_for_each_area(struct address_space *space, void (*visit)(const struct area *area, void *context),
+                                 void *context);
+
+#endif

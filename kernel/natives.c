@@ -1,0 +1,10 @@
+/* The table of natives. */
+#include <kernel/natives.h>
+#include <kernel/natives_stubs.h>
+
+const struct polyglot_natives polyglot_natives = {
+    .version = POLYGLOT_NATIVES_VERSION,
+    .size = sizeof(struct polyglot_natives),
+    .clock_monotonic = native_clock_monotonic,
+    .log_size = native_log_size,
+};

@@ -1,0 +1,10 @@
+/* arch/x86_64/natives.S */
+#ifndef KERNEL_NATIVES_STUBS_H
+#define KERNEL_NATIVES_STUBS_H
+
+#include <stdint.h>
+
+int64_t native_clock_monotonic(void);
+uint64_t native_log_size(void);
+
+#endif

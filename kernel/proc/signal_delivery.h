@@ -1,0 +1,56 @@
+/*
+ * Signal actions, queues and delivery frames.
+ *
+ * Sending marks the signal pending (for a thread or its process), sets
+ * signal_check of a thread that may take it, and wakes it. trap_prepare_return()
+ * calls signal_deliver() while signal_check is set; that either ends the process
+ * or writes a frame as Linux does (below the red zone) and points the trap
+ * frame at the handler.
+ */
+#ifndef KERNEL_PROC_SIGNAL_DELIVERY_H
+#define KERNEL_PROC_SIGNAL_DELIVERY_H
+
+#include <abi/signal.h>
+#include <abi/structs.h>
+#include <kernel/sched/thread.h>
+
+struct trap_frame;
+
+#define SIGNAL_COUNT 64
+
+struct signal_state {
+    struct spinlock lock;
+    /* lock */
+    struct abi_sigaction actions[SIGNAL_COUNT];
+    uint64_t pending;                         /* for the process as a whole */
+    struct abi_siginfo info[SIGNAL_COUNT];    /* of the pending ones; the first sender's */
+};
+
+MUST_CHECK struct signal_state *signal_state_create(void);
+void signal_state_destroy(struct signal_state *state);
+
+/* A fault of the current thread: the signal cannot be ignored or blocked. `frame` is where it happened. */
+void signal_force(struct trap_frame *frame, int signal, int code, uint64_t address);
+
+/* Acts on one pending signal of the current thread. Interrupts on. */
+void signal_deliver(struct trap_frame *frame);
+
+/* Remembers that the syscall that is returning was interrupted, so that SA_RESTART can restart it. */
+void signal_note_syscall_result(struct trap_frame *frame, uint64_t number, int64_t result);
+
+/* Restores the frame that a handler returns from. 0 or -EFAULT. */
+MUST_CHECK int signal_return(struct trap_frame *frame);
+
+/* Changes the mask of the current thread and looks whether something became deliverable. */
+void signal_set_mask(uint64_t mask);
+/* Waits until one of `mask` is pending for the current thread, takes it into *info; `deadline` monotonic.
+ * The signal, -EAGAIN at the deadline, -EINTR for another signal. */
+int signal_wait(uint64_t mask, struct abi_siginfo *info, nanos_t deadline);
+uint64_t signal_pending_set(void);
+
+/* Sends with full siginfo. */
+int signal_send_process_info(struct process *process, int signal, const struct abi_siginfo *info);
+
+#define SIGNAL_BIT(signal) (1ULL << ((signal) - 1))
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * Process 1, the world: loads its static-PIE ELF file from where the boot loader
+ * put it, builds the start stack of the Linux ABI, and lets it run at CPL 0.
+ *
+ * Read-only segments are mapped in place. Writable ones are copied: neighbours
+ * share file pages, and zeroing .bss in place would destroy them.
+ */
+#include <abi/constants.h>
+#include <abi/errno.h>
+#include <arch/x86_64/acpi.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/layout.h>
+#include <arch/x86_64/paging.h>
+#include <arch/x86_64/trap.h>
+#include <dev/host/host.h>
+#include <dev/tty/tty.h>
+#include <kernel/boot_file.h>
+#include <kernel/elf.h>
+#include <kernel/log.h>
+#include <kernel/mm/slab.h>
+#include <kernel/mm/space.h>
+#include <kernel/natives.h>
+#include <kernel/proc/process.h>
+#include <kernel/proc/process_table.h>
+#include <kernel/random.h>
+#include <kernel/vfs/fdtable.h>
+#include <kernel/vfs/vfs.h>
+#include <lib/string.h>
+
+#define WORLD_PID        1
+#define WORLD_STACK_SIZE (8ULL << 20)
+#define WORLD_PATH       "/sbin/world"
+#define WORLD_HOME       "/root"
+
+struct auxiliary { uint64_t key, value; };
+
+struct world_image {
+    vaddr_t base;
+    vaddr_t entry;
+    vaddr_t headers;
+    uint32_t header_count;
+};
+
+static const char *const world_environment[] = {
+    "HOME=" WORLD_HOME, "PATH=/bin:/sbin", "TERM=xterm-256color", "LANG=C.UTF-8", "USER=root", "SHELL=/bin/bash",
+};
+
+/* Writes to the not yet running world's memory, page by page. */
+LOCAL int world_write(struct address_space *space, vaddr_t address, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        size_t chunk = MIN(size, PAGE_SIZE - address % PAGE_SIZE);
+        int error = space_fault(space, address, true, false);
+        if (error != 0)
+            return error;
+        pte_t entry = *paging_entry(space->root, ALIGN_DOWN(address, PAGE_SIZE), false);
+        memcpy((char *)phys_to_virt(entry & PTE_ADDRESS) + address % PAGE_SIZE, bytes, chunk);
+        address += chunk;
+        bytes += chunk;
+        size -= chunk;
+    }
+    return 0;
+}
+
+LOCAL int world_load_segment(struct address_space *space, const uint8_t *file, vaddr_t base,
+                             const struct elf64_program *segment)
+{
+    vaddr_t start = base + segment->address;
+    vaddr_t page = ALIGN_DOWN(start, PAGE_SIZE);
+    uint64_t skew = start - page;
+    uint32_t protection = (segment->flags & ELF_FLAG_READ ? AREA_READ : 0)
+        | (segment->flags & ELF_FLAG_WRITE ? AREA_WRITE : 0) | (segment->flags & ELF_FLAG_EXECUTE ? AREA_EXECUTE : 0);
+    if (!(protection & AREA_WRITE))
+        return space_map_borrowed(space, page, virt_to_phys(file) + segment->offset - skew,
+                                  ALIGN_UP(skew + segment->file_size, PAGE_SIZE), protection, WORLD_PATH);
+    int64_t mapped = space_map(space, page, skew + segment->memory_size, protection, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+                               NULL, 0, WORLD_PATH);
+    if (mapped < 0)
+        return (int)mapped;
+    return world_write(space, start, file + segment->offset, segment->file_size);
+}
+
+LOCAL const char *world_check_segment(const struct elf64_program *segment, size_t file_size)
+{
+    const uint64_t room = WORLD_IMAGE_END - WORLD_IMAGE_BASE;
+    if (!elf_range_is_inside(segment->offset, segment->file_size, file_size) || segment->file_size > segment->memory_size
+        || segment->address > room || segment->memory_size > room - segment->address)
+        return "a segment lies outside the file or the address range";
+    if (segment->address % PAGE_SIZE != segment->offset % PAGE_SIZE)
+        return "a segment's address does not match its offset";
+    if ((segment->flags & ELF_FLAG_WRITE) && (segment->flags & ELF_FLAG_EXECUTE))
+        return "a segment is writable and executable";
+    if (!(segment->flags & ELF_FLAG_WRITE) && segment->file_size != segment->memory_size)
+        return "a read-only segment has memory beyond its file part";
+    return NULL;
+}
+
+/* NULL, or what is wrong with the file. */
+LOCAL const char *world_load(struct address_space *space, const uint8_t *file, size_t size, struct world_image *image)
+{
+    const struct elf64_header *header = (const void *)file;
+    if (!elf_is_valid(file, size) || header->type != ELF_TYPE_DYNAMIC)
+        return "no static position-independent x86-64 ELF file";
+    const struct elf64_program *programs = (const void *)(file + header->program_offset);
+    *image = (struct world_image){ .base = WORLD_IMAGE_BASE, .entry = WORLD_IMAGE_BASE + header->entry,
+                                   .headers = WORLD_IMAGE_BASE + header->program_offset,
+                                   .header_count = header->program_count };
+    for (unsigned i = 0; i < header->program_count; i++) {
+        if (programs[i].type == ELF_PROGRAM_INTERPRETER)
+            return "it is linked dynamically (build with crt-static)";
+        if (programs[i].type != ELF_PROGRAM_LOAD)
+            continue;
+        const char *problem = world_check_segment(&programs[i], size);
+        if (problem != NULL)
+            return problem;
+        if (programs[i].memory_size != 0 && world_load_segment(space, file, image->base, &programs[i]) != 0)
+            return "no memory for a segment";
+    }
+    return NULL;
+}
+
+/* --- the start stack (System V psABI 3.4.1, with Linux's auxiliary vector) ----- */
+
+struct stack_builder {
+    struct address_space *space;
+    vaddr_t top;
+    int error;
+};
+
+LOCAL vaddr_t stack_push(struct stack_builder *stack, const void *data, size_t size)
+{
+    stack->top -= size;
+    if (stack->error == 0)
+        stack->error = world_write(stack->space, stack->top, data, size);
+    return stack->top;
+}
+
+LOCAL vaddr_t stack_push_string(struct stack_builder *stack, const char *text)
+{
+    return stack_push(stack, text, strlen(text) + 1);
+}
+
+LOCAL int world_build_stack(struct address_space *space, const struct world_image *image, vaddr_t *rsp)
+{
+    int64_t base = space_map(space, 0, WORLD_STACK_SIZE, AREA_READ | AREA_WRITE, MAP_PRIVATE, NULL, 0, "[stack]");
+    if (base < 0)
+        return (int)base;
+    struct stack_builder stack = { .space = space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16 };
+    uint8_t random[16];
+    random_fill(random, sizeof random);
+    vaddr_t random_at = stack_push(&stack, random, sizeof random);
+    vaddr_t platform = stack_push_string(&stack, "x86_64");
+    vaddr_t path = stack_push_string(&stack, WORLD_PATH);
+    uint64_t words[4 + ARRAY_COUNT(world_environment)];
+    size_t count = 0;
+    words[count++] = 1; /* argc */
+    words[count++] = path;
+    words[count++] = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(world_environment); i++)
+        words[count++] = stack_push_string(&stack, world_environment[i]);
+    words[count++] = 0;
+    const struct auxiliary vector[] = {
+        { AT_PHDR, image->headers }, { AT_PHENT, sizeof(struct elf64_program) }, { AT_PHNUM, image->header_count },
+        { AT_PAGESZ, PAGE_SIZE }, { AT_BASE, 0 }, { AT_FLAGS, 0 }, { AT_ENTRY, image->entry },
+        { AT_UID, 0 }, { AT_EUID, 0 }, { AT_GID, 0 }, { AT_EGID, 0 }, { AT_PLATFORM, platform },
+        { AT_HWCAP, cpu_features.hwcap }, { AT_CLKTCK, 100 }, { AT_SECURE, 0 }, { AT_RANDOM, random_at },
+        { AT_HWCAP2, 0 }, /* bit 1 (FSGSBASE) stays clear: docs/architecture.md */
+        { AT_EXECFN, path }, { AT_MINSIGSTKSZ, 2048 + cpu_features.xsave_size },
+        { AT_POLYGLOT_NATIVES, (uint64_t)(uintptr_t)&polyglot_natives }, { AT_NULL, 0 },
+    };
+    stack.top = ALIGN_DOWN(stack.top, 16);
+    if ((count * 8 + sizeof vector) % 16 != 0)
+        stack.top -= 8; /* argc lies 16-aligned */
+    stack_push(&stack, vector, sizeof vector);
+    *rsp = stack_push(&stack, words, count * sizeof words[0]);
+    return stack.error;
+}
+
+/* Descriptors 0, 1 and 2 on the console. */
+LOCAL void world_open_console(struct process *process)
+{
+    struct path start = { 0 };
+    struct file *file;
+    fs_context_get_root(process->fs, &start);
+    int error = vfs_open(process->fs, &start, "/dev/console", O_RDWR, 0, &file);
+    if (error != 0)
+        panic("world: cannot open /dev/console (%d)", error);
+    for (int fd = 0; fd < 3; fd++)
+        if (file_table_add(process->files, file, fd, 0) != fd)
+            panic("world: cannot set up descriptor %d", fd);
+    file_put(file);
+    path_put(&start);
+}
+
+LOCAL void world_enter_home(struct process *process)
+{
+    struct path start = { 0 }, home = { 0 };
+    fs_context_get_root(process->fs, &start);
+    (void)vfs_create(process->fs, &start, WORLD_HOME, S_IFDIR | 0700, 0); /* may exist */
+    if (path_walk(process->fs, &start, WORLD_HOME, WALK_FOLLOW | WALK_DIRECTORY, &home) == 0) {
+        (void)fs_context_set_cwd(process->fs, &home);
+        path_put(&home);
+    }
+    path_put(&start);
+}
+
+LOCAL char *world_copy_string(const char *text)
+{
+    char *copy = kmalloc(strlen(text) + 1);
+    if (copy == NULL)
+        panic("world: no memory");
+    memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
+
+void world_start(void)
+{
+    size_t size;
+    const uint8_t *file = boot_file_find("world", &size);
+    if (file == NULL)
+        panic("world: the loader brought no file named world");
+    struct process *process = process_create(WORLD_PID, "world");
+    if (process == NULL || space_create_world(&process->space) != 0)
+        panic("world: no memory");
+    process->is_world = true;
+    process->executable = world_copy_string(WORLD_PATH);
+    process->arguments = world_copy_string(WORLD_PATH);
+    process->arguments_size = sizeof WORLD_PATH;
+
+    struct world_image image;
+    const char *problem = world_load(process->space, file, size, &image);
+    if (problem != NULL)
+        panic("world: %s", problem);
+    struct trap_frame frame = {
+        .role = THREAD_IN_WORLD, .vector = VECTOR_SYSCALL_SLOW, .rip = image.entry, .cs = SELECTOR_KERNEL_CODE,
+        .ss = SELECTOR_KERNEL_DATA, .rflags = RFLAGS_IF | 2,
+    };
+    if (world_build_stack(process->space, &image, &frame.rsp) != 0)
+        panic("world: no memory for its stack");
+    tty_set_controlling(process);
+    world_open_console(process);
+    world_enter_home(process);
+
+    struct thread *thread = thread_create_with_frame("world", process, &frame);
+    if (thread == NULL)
+        panic("world: no memory for its thread");
+    thread->id = WORLD_PID;
+    thread->fault_info = kzalloc(sizeof *thread->fault_info);
+    process_add_thread(process, thread);
+    klog(LOG_INFO, "world", "%llu KiB at %#llx, entry %#llx", (unsigned long long)(size >> 10),
+         (unsigned long long)image.base, (unsigned long long)image.entry);
+    thread_start(thread);
+    thread_put(thread);
+}
+
+void world_ended(int status)
+{
+    const int signal = status & 0x7f;
+    if (signal != 0)
+        klog(LOG_CRITICAL, "world", "process 1 was ended by signal %d: nothing is left to run", signal);
+    machine_power_off(signal != 0 ? 128 + signal : status >> 8 & 0xff);
+}

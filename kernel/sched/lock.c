@@ -1,0 +1,201 @@
+/*
+ * Ticket spinlocks and mutexes with the checks that lock.h names.
+ *
+ * The order check keeps the ranks that a thread holds in struct thread. An
+ * interrupt handler starts with an empty list of its own (held_floor).
+ */
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/irq.h>
+#include <kernel/log.h>
+#include <kernel/sched/lock.h>
+#include <kernel/sched/lock_debug.h>
+#include <kernel/sched/thread.h>
+
+static bool lock_checks = true;
+static volatile bool locks_broken; /* panic: other holders will never release */
+
+void lock_set_checks(bool on) { lock_checks = on; }
+void lock_break_all(void) { locks_broken = true; }
+
+LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested)
+{
+    struct thread *me = thread_current();
+    if (lock_checks && !locks_broken && me->held_count > me->held_floor) {
+        uint32_t top = 0;
+        for (uint32_t i = me->held_floor; i < me->held_count; i++)
+            top = MAX(top, me->held[i].rank);
+        if (top > rank || (top == rank && !nested && rank != LOCK_RANK_LEAF))
+            panic("lock order: %s (rank %u) taken by %s while it holds a lock of rank %u", name, rank, me->name, top);
+    }
+    if (me->held_count < THREAD_MAX_LOCKS) {
+        me->held[me->held_count].lock = lock;
+        me->held[me->held_count].rank = rank;
+        me->held_count++;
+    } else if (!locks_broken) {
+        panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
+    }
+}
+
+LOCAL void lock_note_released(const void *lock, const char *name)
+{
+    struct thread *me = thread_current();
+    for (uint32_t i = me->held_count; i-- > 0;) {
+        if (me->held[i].lock != lock)
+            continue;
+        me->held_count--;
+        for (; i < me->held_count; i++)
+            me->held[i] = me->held[i + 1];
+        return;
+    }
+    if (!locks_broken)
+        panic("lock %s released by %s, which does not hold it", name, me->name);
+}
+
+void lock_check_may_sleep(void)
+{
+    const struct thread *me = thread_current();
+    if (!lock_checks || locks_broken || me->preempt_count == 0)
+        return;
+    for (uint32_t i = 0; i < me->held_count; i++)
+        if (me->held[i].rank >= LOCK_RANK_TIMER)
+            panic("%s sleeps while it holds a spinlock of rank %u", me->name, me->held[i].rank);
+    panic("%s sleeps with preemption off (count %u)", me->name, me->preempt_count);
+}
+
+/* --- spinlocks ----------------------------------------------------------- */
+
+void spin_init(struct spinlock *lock, const char *name, enum lock_rank rank)
+{
+    *lock = (struct spinlock)SPINLOCK_INIT(name, (uint32_t)rank);
+}
+
+bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == thread_current() && lock->holder_cpu >= 0; }
+
+void spin_acquire(struct spinlock *lock)
+{
+    uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
+        if (lock->holder_cpu == this_cpu()->id && !locks_broken)
+            panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name,
+                  lock->holder != NULL ? lock->holder->name : "?");
+        while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
+            __asm__ volatile("pause");
+    }
+    lock->holder = thread_current();
+    lock->holder_cpu = this_cpu()->id;
+}
+
+void spin_release(struct spinlock *lock)
+{
+    lock->holder = NULL;
+    lock->holder_cpu = -1;
+    __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+}
+
+void spin_lock(struct spinlock *lock)
+{
+    preempt_disable();
+    lock_note_held(lock, lock->rank, lock->name, false);
+    spin_acquire(lock);
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+    lock_note_released(lock, lock->name);
+    spin_release(lock);
+    preempt_enable();
+}
+
+irq_flags_t spin_lock_irq(struct spinlock *lock)
+{
+    irq_flags_t flags = irqs_disable();
+    preempt_disable();
+    lock_note_held(lock, lock->rank, lock->name, false);
+    spin_acquire(lock);
+    return flags;
+}
+
+void spin_unlock_irq(struct spinlock *lock, irq_flags_t flags)
+{
+    lock_note_released(lock, lock->name);
+    spin_release(lock);
+    irqs_restore(flags);
+    preempt_enable();
+}
+
+/* --- mutexes ------------------------------------------------------------- */
+
+void mutex_init(struct mutex *mutex, const char *name, enum lock_rank rank)
+{
+    spin_init(&mutex->guard, name, LOCK_RANK_WAIT_QUEUE);
+    mutex->holder = NULL;
+    list_init(&mutex->waiters);
+    mutex->rank = rank;
+    mutex->name = name;
+}
+
+bool mutex_is_held_by_me(const struct mutex *mutex) { return mutex->holder == thread_current(); }
+
+LOCAL void mutex_acquire(struct mutex *mutex)
+{
+    struct thread *me = thread_current();
+    struct wait_entry entry = { .thread = me, .wake = NULL };
+    lock_check_may_sleep();
+    irq_flags_t flags = spin_lock_irq(&mutex->guard);
+    if (mutex->holder == me)
+        panic("mutex %s: taken twice by %s", mutex->name, me->name);
+    if (mutex->holder == NULL) {
+        mutex->holder = me;
+        spin_unlock_irq(&mutex->guard, flags);
+        return;
+    }
+    list_append(&mutex->waiters, &entry.link);
+    while (mutex->holder != me) { /* the releaser hands it over to the first waiter */
+        me->wake_pending = false;
+        spin_unlock_irq(&mutex->guard, flags);
+        (void)!wait_sleep(WAIT_FOREVER, false);
+        flags = spin_lock_irq(&mutex->guard);
+    }
+    spin_unlock_irq(&mutex->guard, flags);
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+    lock_note_held(mutex, mutex->rank, mutex->name, false); /* first: a deadlock is reported, not entered */
+    mutex_acquire(mutex);
+}
+
+void mutex_lock_nested(struct mutex *mutex)
+{
+    lock_note_held(mutex, mutex->rank, mutex->name, true);
+    mutex_acquire(mutex);
+}
+
+bool mutex_try_lock(struct mutex *mutex)
+{
+    irq_flags_t flags = spin_lock_irq(&mutex->guard);
+    bool taken = mutex->holder == NULL;
+    if (taken)
+        mutex->holder = thread_current();
+    spin_unlock_irq(&mutex->guard, flags);
+    if (taken) /* a try cannot deadlock: any order is fine */
+        lock_note_held(mutex, LOCK_RANK_NONE, mutex->name, true);
+    return taken;
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+    lock_note_released(mutex, mutex->name);
+    irq_flags_t flags = spin_lock_irq(&mutex->guard);
+    if (mutex->holder != thread_current())
+        panic("mutex %s: released by %s, held by %s", mutex->name, thread_current()->name,
+              mutex->holder != NULL ? mutex->holder->name : "nobody");
+    struct thread *heir = NULL;
+    struct list *first = list_pop_first(&mutex->waiters);
+    if (first != NULL)
+        heir = container_of(first, struct wait_entry, link)->thread;
+    mutex->holder = heir;
+    if (heir != NULL)
+        thread_wake(heir);
+    spin_unlock_irq(&mutex->guard, flags);
+}

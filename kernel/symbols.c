@@ -1,0 +1,136 @@
+/*
+ * Symbol look-up. The ELF file stays in memory where the loader put it; a sorted
+ * index of its functions is made once. The file was checked by the loader, but
+ * every offset is checked again: a wrong one costs names, never the kernel.
+ */
+#include <arch/x86_64/layout.h>
+#include <kernel/boot_file.h>
+#include <kernel/elf.h>
+#include <kernel/log.h>
+#include <kernel/mm/vmalloc.h>
+#include <kernel/symbols.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+
+struct symbol {
+    uint64_t address;
+    uint32_t size;
+    uint32_t name; /* offset in `names` */
+};
+
+static struct symbol *symbols;
+static size_t symbol_count;
+static const char *names;
+static size_t names_size;
+
+LOCAL const struct elf64_section *symbols_find_table(const uint8_t *file, size_t size, const struct elf64_section **strings)
+{
+    const struct elf64_header *header = (const void *)file;
+    if (!elf_is_valid(file, size) || header->section_offset > size
+        || (size - header->section_offset) / sizeof(struct elf64_section) < header->section_count)
+        return NULL;
+    const struct elf64_section *sections = (const void *)(file + header->section_offset);
+    for (unsigned i = 0; i < header->section_count; i++) {
+        if (sections[i].type != ELF_SECTION_SYMTAB || sections[i].link >= header->section_count)
+            continue;
+        *strings = &sections[sections[i].link];
+        if (!elf_range_is_inside(sections[i].offset, sections[i].size, size)
+            || !elf_range_is_inside((*strings)->offset, (*strings)->size, size))
+            return NULL;
+        return &sections[i];
+    }
+    return NULL;
+}
+
+/* Heap sort: no recursion, no extra memory. */
+LOCAL void symbols_sift(size_t root, size_t end)
+{
+    for (size_t child; (child = 2 * root + 1) < end; root = child) {
+        if (child + 1 < end && symbols[child].address < symbols[child + 1].address)
+            child++;
+        if (symbols[root].address >= symbols[child].address)
+            return;
+        struct symbol swap = symbols[root];
+        symbols[root] = symbols[child];
+        symbols[child] = swap;
+    }
+}
+
+LOCAL void symbols_sort(void)
+{
+    for (size_t root = symbol_count / 2; root-- > 0;)
+        symbols_sift(root, symbol_count);
+    for (size_t end = symbol_count; end-- > 1;) {
+        struct symbol swap = symbols[0];
+        symbols[0] = symbols[end];
+        symbols[end] = swap;
+        symbols_sift(0, end);
+    }
+}
+
+void symbols_init(void)
+{
+    size_t size;
+    const uint8_t *file = boot_file_find("kernel", &size);
+    const struct elf64_section *strings, *table = file == NULL ? NULL : symbols_find_table(file, size, &strings);
+    if (table == NULL) {
+        klog(LOG_WARNING, "symbols", "no symbol table: backtraces will have no names");
+        return;
+    }
+    const struct elf64_symbol *source = (const void *)(file + table->offset);
+    size_t available = table->size / sizeof *source;
+    size_t count = 0;
+    for (size_t i = 0; i < available; i++)
+        count += source[i].section != 0 && (source[i].info & 15) <= ELF_SYMBOL_FUNCTION;
+    symbols = vmalloc(MAX(count, 1) * sizeof *symbols, PAGE_USE_KERNEL);
+    if (symbols == NULL)
+        return;
+    names = (const char *)file + strings->offset;
+    names_size = strings->size;
+    for (size_t i = 0; i < available; i++) {
+        if (source[i].section == 0 || (source[i].info & 15) > ELF_SYMBOL_FUNCTION || source[i].name >= names_size)
+            continue;
+        symbols[symbol_count++] = (struct symbol){ source[i].value, (uint32_t)source[i].size, source[i].name };
+    }
+    symbols_sort();
+}
+
+const char *symbol_find(uint64_t address, uint64_t *offset)
+{
+    if (symbol_count == 0 || address < KERNEL_IMAGE_BASE || address >= KERNEL_IMAGE_END)
+        return NULL;
+    size_t low = 0, high = symbol_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (symbols[middle].address <= address)
+            low = middle;
+        else
+            high = middle;
+    }
+    if (symbols[low].address > address)
+        return NULL;
+    while (low > 0 && symbols[low].size == 0 && symbols[low - 1].address == symbols[low].address)
+        low--;
+    *offset = address - symbols[low].address;
+    const char *name = names + symbols[low].name;
+    return strnlen(name, names_size - symbols[low].name) < names_size - symbols[low].name ? name : NULL;
+}
+
+uint64_t symbol_address(const char *name)
+{
+    for (size_t i = 0; i < symbol_count; i++)
+        if (strcmp(names + symbols[i].name, name) == 0)
+            return symbols[i].address;
+    return 0;
+}
+
+const char *symbol_format(uint64_t address, char *buffer, size_t size)
+{
+    uint64_t offset;
+    const char *name = symbol_find(address, &offset);
+    if (name == NULL)
+        ksnprintf(buffer, size, "?");
+    else
+        ksnprintf(buffer, size, "%s+%#llx", name, (unsigned long long)offset);
+    return buffer;
+}

@@ -1,0 +1,49 @@
+/*
+ * The syscall entry in C: looks the number up in the generated table, calls,
+ * and stores the result. A number without an implementation gives ENOSYS, is
+ * counted, and logged once per process.
+ */
+#include <abi/errno.h>
+#include <abi/syscalls.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/trap.h>
+#include <kernel/log.h>
+#include <kernel/proc/process.h>
+#include <kernel/proc/signal_delivery.h>
+
+LOCAL void syscall_note_missing(uint64_t number)
+{
+    struct process *process = process_current();
+    if (number >= SYSCALL_COUNT) {
+        klog(LOG_NOTICE, "syscall", "%s calls number %llu, which does not exist", process->name,
+             (unsigned long long)number);
+        return;
+    }
+    uint64_t bit = 1ULL << number % 64;
+    uint64_t old = __atomic_fetch_or(&process->missing_logged[number / 64], bit, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&process->missing_calls, 1, __ATOMIC_RELAXED);
+    if (!(old & bit))
+        klog(LOG_NOTICE, "syscall", "%s calls %s (%llu), which is missing: ENOSYS", process->name,
+             syscall_table[number].name != NULL ? syscall_table[number].name : "?", (unsigned long long)number);
+}
+
+/* From entry.S, interrupts off, on the thread's kernel stack. */
+void syscall_dispatch(struct trap_frame *frame)
+{
+    struct thread *me = thread_current();
+    me->role = THREAD_IN_KERNEL;
+    me->user_frame = frame;
+    __asm__ volatile("sti" : : : "memory");
+    uint64_t number = frame->error;
+    const uint64_t arguments[6] = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 };
+    int64_t result = -ENOSYS;
+    if (number < SYSCALL_COUNT && syscall_table[number].function != NULL)
+        result = syscall_table[number].function(arguments);
+    else
+        syscall_note_missing(number);
+    if (frame->vector == VECTOR_SYSCALL)
+        frame->rax = (uint64_t)result; /* rt_sigreturn has put a whole frame there */
+    if (me->signal_check)
+        signal_note_syscall_result(frame, number, result);
+    me->user_frame = NULL;
+}
