@@ -7,8 +7,8 @@ The channel is described in docs/architecture.md, "Host channel": two cpio archi
 fw_cfg, three debug ports bring bytes out. What the program prints is copied as it comes; the console
 of the machine (COM1) is only looked at when something went wrong.
 
-The status is the program's own, or 124 (time-out), 125 (kernel panic, or a machine that stopped
-without giving a status), 126 (QEMU or the image is missing, or QEMU failed). The errors of these three
+The status is the program's own, or 124 (time-out), 125 (kernel panic, a loader that gave up, or a
+machine that stopped without giving a status), 126 (QEMU or the image is missing, or QEMU failed). The errors of these three
 go to `stderr`.
 """
 
@@ -21,6 +21,7 @@ import time
 
 from .cpio import CpioWriter
 from .machine import Machine, PANIC_STATUS, VmError, temporary_directory
+from .serial_line import CANNOT_START
 
 KEPT = 16384  # bytes of each stream that are remembered, to know whether a panic's text was among them
 STDOUT_PORT, STDERR_PORT, STATUS_PORT = 0x404, 0x405, 0x406
@@ -121,21 +122,25 @@ def _run(options, timeout, stdout, stderr):
             _complain(stderr, f"no end after {timeout:g} s: the machine was stopped")
             return TIMEOUT_STATUS
         if qemu_status is None:
-            return 128 + 13  # as a program that SIGPIPE ended
+            if any(stream.broken.is_set() for stream in streams):
+                return 128 + 13  # as a program that SIGPIPE ended
+            _complain(stderr, CANNOT_START.search(machine.serial.text)[0].strip())
+            return PANIC_STATUS
         for stream in streams:
             stream.thread.join()
         return _judge(machine, qemu_status, status_text, stderr, told=b"PANIC" in streams[1].last)
 
 
 def _wait(machine, timeout, streams):
-    """QEMU's status; None if nobody reads our output any more. Raises TimeoutExpired."""
+    """QEMU's status; None if there is no use in waiting: nobody reads our output any more, or the loader
+    has given up and halted. Raises TimeoutExpired."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         remaining = 0.5 if deadline is None else min(0.5, max(0, deadline - time.monotonic()))
         try:
             return machine.wait(remaining)
         except subprocess.TimeoutExpired:
-            if any(stream.broken.is_set() for stream in streams):
+            if any(stream.broken.is_set() for stream in streams) or CANNOT_START.search(machine.serial.text):
                 return None
             if deadline is not None and time.monotonic() >= deadline:
                 raise

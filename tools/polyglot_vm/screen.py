@@ -11,6 +11,7 @@ guess about time.
 import time
 
 from .picture import Picture
+from .serial_line import CANNOT_START, SerialTimeout
 
 FIRST_PROMPT = r"^>>> \Z"
 # After the line end that Enter makes; a block's next line may be indented already.
@@ -19,7 +20,10 @@ SETTLE_SECONDS = 0.1
 
 
 def wait_for_prompt(machine, timeout=120):
-    machine.serial.wait_for(FIRST_PROMPT, timeout)
+    """Raises SerialTimeout, at once when the loader gives up."""
+    match = machine.serial.wait_for(f"{FIRST_PROMPT}|{CANNOT_START.pattern}", timeout)
+    if not match[0].startswith(">>>"):
+        raise SerialTimeout(match[0].strip())
 
 
 def type_lines(machine, text, timeout=120):

@@ -17,6 +17,8 @@ import time
 
 # ECMA-48: CSI sequences; OSC strings; character set choices; two-character escapes.
 ESCAPE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()].|[^\[\]()])")
+# What the loaders say before they halt (boot/common/message.zig).
+CANNOT_START = re.compile(r"^Polyglot OS cannot start: .*\n", re.M)
 PLAIN = re.compile(r"[^\x00-\x1f\x7f]+")
 
 

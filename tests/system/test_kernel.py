@@ -1,0 +1,70 @@
+"""The kernel's own suites and what only a whole machine shows."""
+
+import re
+
+import pytest
+
+from conftest import vm
+from polyglot_vm.machine import PANIC_STATUS
+
+
+def test_kernel_suites(run_inside):
+    """Boot option `ktest`: the suites run in the kernel, with a leak check each; the status is theirs."""
+    result = run_inside("print('not reached')", "--append", "ktest", timeout=300)
+    text = result.stdout.decode("utf-8", "replace") + result.stderr
+    summary = re.search(r"(\d+) passed, (\d+) failed", text)
+    assert summary and int(summary[1]) > 0 and int(summary[2]) == 0, text
+    assert result.status == 0, text
+
+
+RED_ZONE = """
+import polyglot, threading, time
+def lcg(rounds):
+    # Depends on every step before: one clobbered value changes the result.
+    state = 12345
+    for _ in range(rounds):
+        state = (state * 1103515245 + 12345) & 0x7fffffff
+    return state
+print(polyglot.cpl(), lcg(2_000_000))
+"""
+
+
+def test_red_zone_survives_interrupts(run_inside):
+    """Long pure computation at ring 0 while a fast timer interrupts it; the result is exact."""
+    state = 12345
+    for _ in range(2_000_000):
+        state = (state * 1103515245 + 12345) & 0x7fffffff
+    result = run_inside(RED_ZONE, "--append", "hz=4000", timeout=300)
+    assert result == (0, f"0 {state}\n".encode(), "")
+
+
+def test_upper_half_and_ring_0(run_inside):
+    result = run_inside("import polyglot\nprint(polyglot.cpl())\nprint(open('/proc/self/maps').read())\n")
+    lines = result.stdout.decode().splitlines()
+    assert result.status == 0 and lines[0] == "0"
+    areas = [line for line in lines[1:] if line.strip()]
+    assert len(areas) > 5 and all(int(line.split("-")[0], 16) >= 0xffff_8000_0000_0000 for line in areas)
+
+
+@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=pytest.mark.uefi)])
+def test_panic_without_the_host_channel(boot, firmware):
+    """At the prompt's machine: the backtrace has names, and QEMU ends with status 125."""
+    machine = boot(prompt=False, append="panic=test", firmware=firmware)
+    assert machine.wait(timeout=60) == PANIC_STATUS
+    report = machine.serial.text.partition("PANIC")[2]
+    assert re.search(r"\b\w+\+(0x)?[0-9a-f]+", report), machine.serial.text
+
+
+def test_damaged_image_is_told(tmp_path):
+    """A system that cannot start is not waited for until the time-out without a word."""
+    from polyglot_vm.machine import DEFAULT_IMAGE
+    image = tmp_path / "damaged.img"
+    data = bytearray(DEFAULT_IMAGE.read_bytes())
+    at = data.rindex(b"\x7fELF")
+    data[at + 5000] ^= 0xff
+    image.write_bytes(data)
+    program = tmp_path / "program.py"
+    program.write_text("print(1)\n")
+    result = vm("exec", program, "--image", image, "--timeout", 30)
+    assert result.status != 0 and result.stdout == b""
+    assert "checksum" in result.stderr.lower() or "damaged" in result.stderr.lower()
