@@ -21,43 +21,63 @@ pub fn bufferSize(size: u64) u64 {
 /// Reads `file` to `buffer`, which has bufferSize(file.size) bytes; zeroes what
 /// follows the file's end. Returns its XXH64.
 pub fn read(volume: *fat.Volume, file: fat.Node, buffer: []u8) fat.Error!u64 {
-    const disk = volume.disk;
-    const depth = @min(disk.depth, max_depth);
-    const sectors_needed = (@as(u64, file.size) + sector_size - 1) / sector_size;
-    var extents = volume.extents(file);
-    var extent: fat.Extent = .{ .lba = 0, .sectors = 0 };
-    var submitted: u64 = 0; // sectors
-    var lengths: [max_depth]u32 = undefined; // ring of pieces under way
-    var head: usize = 0;
-    var under_way: usize = 0;
-    var checked: u64 = 0; // bytes
+    var pipeline: Pipeline = .{
+        .disk = volume.disk,
+        .extents = volume.extents(file),
+        .address = @intFromPtr(buffer.ptr),
+        .sectors_left = (@as(u64, file.size) + sector_size - 1) / sector_size,
+    };
     var hash = XxHash64.init(0);
-
+    var checked: usize = 0;
     while (checked < file.size) {
-        while (under_way < depth and submitted < sectors_needed) {
-            if (extent.sectors == 0) {
-                // The FAT is read by the same disk: only when nothing is under way.
-                if (under_way != 0) break;
-                extent = try extents.next() orelse return error.ChainTooShort;
-            }
-            const sectors: u32 = @intCast(@min(
-                sectors_needed - submitted,
-                @min(extent.sectors, @min(piece_sectors, disk.max_sectors)),
-            ));
-            try disk.submit(extent.lba, sectors, @intFromPtr(buffer.ptr) + submitted * sector_size);
-            extent.lba += sectors;
-            extent.sectors -= sectors;
-            submitted += sectors;
-            lengths[(head + under_way) % max_depth] = sectors;
-            under_way += 1;
-        }
-        try disk.complete();
-        const end = @min(checked + @as(u64, lengths[head]) * sector_size, file.size);
-        head = (head + 1) % max_depth;
-        under_way -= 1;
-        hash.update(buffer[@intCast(checked)..@intCast(end)]);
-        checked = end;
+        try pipeline.fill();
+        const sectors = try pipeline.take();
+        try pipeline.fill(); // so that the disk is not idle while we check
+        const end = @min(checked + @as(u64, sectors) * sector_size, file.size);
+        hash.update(buffer[checked..@intCast(end)]);
+        checked = @intCast(end);
     }
     @memset(buffer[@intCast(file.size)..], 0);
     return hash.final();
 }
+
+/// The pieces of a file that are being read, in order.
+const Pipeline = struct {
+    disk: *const disk_module.Disk,
+    extents: fat.Extents,
+    address: u64,
+    sectors_left: u64, // to submit
+    extent: fat.Extent = .{ .lba = 0, .sectors = 0 }, // what is left of the current one
+    lengths: [max_depth]u32 = undefined, // ring of what is under way, in sectors
+    head: usize = 0,
+    under_way: usize = 0,
+
+    /// Submits as many pieces as the disk takes.
+    fn fill(p: *Pipeline) fat.Error!void {
+        while (p.under_way < @min(p.disk.depth, max_depth) and p.sectors_left > 0) {
+            if (p.extent.sectors == 0) {
+                // This may read the FAT from the same disk: only when nothing is under way.
+                if (p.under_way != 0) return;
+                p.extent = try p.extents.next() orelse return error.ChainTooShort;
+            }
+            const largest = @min(piece_sectors, p.disk.max_sectors);
+            const sectors: u32 = @intCast(@min(p.sectors_left, @min(p.extent.sectors, largest)));
+            try p.disk.submit(p.extent.lba, sectors, p.address);
+            p.extent.lba += sectors;
+            p.extent.sectors -= sectors;
+            p.address += @as(u64, sectors) * sector_size;
+            p.sectors_left -= sectors;
+            p.lengths[(p.head + p.under_way) % max_depth] = sectors;
+            p.under_way += 1;
+        }
+    }
+
+    /// Waits for the oldest piece and returns its length.
+    fn take(p: *Pipeline) fat.Error!u32 {
+        try p.disk.complete();
+        const sectors = p.lengths[p.head];
+        p.head = (p.head + 1) % max_depth;
+        p.under_way -= 1;
+        return sectors;
+    }
+};

@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const bios = @import("bios.zig");
+const ide = @import("ide.zig");
 const pci = @import("pci.zig");
 const disk_module = @import("disk.zig");
 const Disk = disk_module.Disk;
@@ -43,6 +44,17 @@ pub const Parameters = extern struct {
         const path = self.interface_path;
         if (!key_valid or path[1] > 31 or path[2] > 7) return null;
         return .{ .bus = path[0], .device = @intCast(path[1]), .function = @intCast(path[2]) };
+    }
+
+    /// Where an ATA disk is: EDD 1.1, 2.4, the device parameter table extension.
+    pub fn ataPlace(self: *const Parameters) ?ide.Place {
+        if (self.size < 30 or self.dpte == 0 or self.dpte == 0xffffffff) return null;
+        const table = (self.dpte >> 16) * 16 + (self.dpte & 0xffff);
+        // Bytes 0-1: the I/O base; byte 4, bit 4: the second device of its channel.
+        return .{
+            .base = bios.at(u16, table).*,
+            .is_second = bios.at(u8, table + 4).* & 0x10 != 0,
+        };
     }
 };
 

@@ -8,6 +8,7 @@ const e820 = @import("e820.zig");
 const fat = @import("fat.zig");
 const files = @import("files.zig");
 const gpt = @import("gpt.zig");
+const ide = @import("ide.zig");
 const int13 = @import("int13.zig");
 const virtio_blk = @import("virtio_blk.zig");
 const Disk = @import("disk.zig").Disk;
@@ -82,6 +83,12 @@ fn openDisk(drive: u8) Disk {
     if (common.cpu.isVirtual()) {
         if (parameters.pciAddress()) |address| {
             if (virtio_blk.open(address, parameters.sectors)) |disk| return disk;
+            if (parameters.ataPlace()) |place| {
+                if (ide.open(address, place, parameters.sectors)) |disk| {
+                    // The BIOS is still there if this disk or controller is not as it should be.
+                    if (disk.read(0, fat_window[0..512])) |_| return disk else |_| {}
+                }
+            }
         }
     }
     return int13.open(drive, parameters.sectors);
