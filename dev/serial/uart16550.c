@@ -184,6 +184,11 @@ LOCAL void serial_port_throttle(bool on)
     spin_unlock_irq(&serial.lock, flags);
 }
 
+static struct tty_port serial_port = {
+    .name = "ttyS0", .write = serial_port_write, .room = serial_port_room, .pending = serial_port_pending,
+    .flush = serial_port_flush, .throttle = serial_port_throttle,
+};
+
 /* --- interrupts -------------------------------------------------------------------------- */
 
 /* Fetches what has come, as far as the tty has room: the tty throttles before it is full. */
@@ -198,14 +203,15 @@ LOCAL void serial_receive(void)
             break;
         uint8_t byte = serial_get(SERIAL_DATA);
         if (status & SERIAL_STATUS_BREAK) { /* comes with a zero byte that is no data */
-            (void)tty_receive(bytes, count);
+            (void)tty_receive(&serial_port, bytes, count);
             count = 0;
             tty_receive_break();
         } else {
             bytes[count++] = byte;
         }
     }
-    (void)tty_receive(bytes, count);
+    if (count > 0)
+        (void)tty_receive(&serial_port, bytes, count);
 }
 
 LOCAL void serial_transmit(void)
@@ -283,11 +289,6 @@ bool serial_is_present(void) { return serial.present; }
 
 void serial_init(void)
 {
-    static struct tty_port port = {
-        .name = "ttyS0", .write = serial_port_write, .room = serial_port_room, .pending = serial_port_pending,
-        .flush = serial_port_flush, .throttle = serial_port_throttle,
-    };
-
     if (!serial.present) {
         klog(LOG_INFO, "serial", "no 16550 at %#x", SERIAL_BASE);
         return;
@@ -295,11 +296,11 @@ void serial_init(void)
     int error = irq_register_isa(SERIAL_IRQ, "serial", serial_interrupt, NULL);
     if (error != 0) {
         klog(LOG_ERROR, "serial", "interrupt %d: error %d; output only", SERIAL_IRQ, -error);
-        tty_attach(&port);
+        tty_attach(&serial_port);
         return;
     }
     serial.interrupts = true;
-    tty_attach(&port);
+    tty_attach(&serial_port);
     irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_enable_locked(SERIAL_ENABLE_RECEIVE | SERIAL_ENABLE_LINE_STATUS, true);
     spin_unlock_irq(&serial.lock, flags);

@@ -20,6 +20,7 @@ struct tty {
     struct abi_winsize window;
     int32_t session;      /* whose controlling terminal this is; 0: none's */
     int32_t foreground;   /* process group; 0: none */
+    const struct tty_port *last_input; /* where somebody typed last; NULL: nowhere yet */
     bool reading;         /* a read is under way: a line goes to one reader */
     bool writing;         /* a write is under way: writes do not mix */
     bool throttled;

@@ -126,9 +126,8 @@ void tty_handle_events(struct tty *tty, unsigned events)
         wait_queue_wake_all(&tty->writers);
 }
 
-size_t tty_receive(const uint8_t *bytes, size_t size)
+LOCAL size_t tty_receive_bytes(struct tty *tty, const uint8_t *bytes, size_t size)
 {
-    struct tty *tty = &tty_console;
     size_t room = 0;
 
     /* A signal is sent without the lock, so the bytes are taken up to the next one. */
@@ -146,6 +145,18 @@ size_t tty_receive(const uint8_t *bytes, size_t size)
         tty_handle_events(tty, events);
     }
     return room;
+}
+
+size_t tty_receive(const struct tty_port *port, const uint8_t *bytes, size_t size)
+{
+    tty_console.last_input = port; /* one word, and of use to tty_answer() only */
+    return tty_receive_bytes(&tty_console, bytes, size);
+}
+
+void tty_answer(const struct tty_port *port, const uint8_t *bytes, size_t size)
+{
+    if (tty_console.last_input == port || tty_console.last_input == NULL)
+        (void)tty_receive_bytes(&tty_console, bytes, size);
 }
 
 void tty_receive_break(void)

@@ -6,7 +6,7 @@
  *
  *     tty_init();                 registers the devices
  *     tty_attach(&port);          before or after
- *     tty_receive(bytes, n);      from a port's interrupt handler
+ *     tty_receive(&port, bytes, n);      from a port's interrupt handler
  *
  * Signals from the keyboard are sent in the interrupt, so Ctrl-C works while a
  * program floods the terminal.
@@ -42,8 +42,12 @@ void tty_attach(struct tty_port *port);
 
 /* Input from a port. Context: any but with a lock of rank LOCK_RANK_SIGNAL or higher held. Returns how many
  * bytes may come at once from now on without loss; 0: throttle() was called. */
-size_t tty_receive(const uint8_t *bytes, size_t size);
+size_t tty_receive(const struct tty_port *port, const uint8_t *bytes, size_t size);
 void tty_receive_break(void);
+
+/* A terminal's answer to a query in the output. Every port's terminal sees the query; the program gets the answer
+ * of the one at which somebody typed last. */
+void tty_answer(const struct tty_port *port, const uint8_t *bytes, size_t size);
 
 /* Bytes tty_receive() takes now. */
 size_t tty_room(void);

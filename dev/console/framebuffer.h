@@ -1,0 +1,26 @@
+/*
+ * Draws text cells into the loader's framebuffer. Pixels are only ever written:
+ * what is shown is remembered as cells, and only cells that differ are drawn.
+ *
+ *     if (framebuffer_init(&boot_info.framebuffer)) ...
+ *     framebuffer_draw_row(row, cells, columns);
+ *
+ * Locking is the caller's. Context of drawing: any.
+ */
+#ifndef DEV_CONSOLE_FRAMEBUFFER_H
+#define DEV_CONSOLE_FRAMEBUFFER_H
+
+#include <boot/boot_info.h>
+#include <dev/console/terminal.h>
+
+/* Maps the framebuffer, clears it. 0; -ENODEV: there is none that text fits on; -ENOMEM. Context: boot. */
+MUST_CHECK int framebuffer_init(const struct boot_framebuffer *framebuffer);
+
+/* Size in characters. */
+uint16_t framebuffer_columns(void);
+uint16_t framebuffer_rows(void);
+
+/* Brings a row to the screen. `cursor`: its column in this row, or -1. */
+void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint16_t columns, int cursor);
+
+#endif
