@@ -10,6 +10,7 @@ const files = @import("files.zig");
 const gpt = @import("gpt.zig");
 const ide = @import("ide.zig");
 const int13 = @import("int13.zig");
+const vbe = @import("vbe.zig");
 const virtio_blk = @import("virtio_blk.zig");
 const Disk = @import("disk.zig").Disk;
 const boot = common.boot;
@@ -63,6 +64,9 @@ export fn stage2_main(drive: u8, tsc_start: u64) callconv(.{ .x86_64_sysv = .{} 
 
     info.rsdp = findRsdp();
     map.exportTo(info) catch message.fail("the memory map has more than {d} ranges", .{boot.max_memory});
+    // Last, because messages on the screen need text mode.
+    info.framebuffer = vbe.setMode(load.wishedSize(info));
+    message.dropScreen();
     common.handover.enterKernel(arena, image.entry);
 }
 
