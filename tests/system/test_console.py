@@ -1,10 +1,16 @@
 """The console from a user's side: prompt, keyboard, screen, Ctrl-C, the end of the machine."""
 
+import os
+import pty
+import subprocess
+import time
+
 import pytest
 
-from conftest import vm
+from conftest import VM, vm
 from polyglot_vm import screen
 from polyglot_vm.ocr import ScreenReader
+from polyglot_vm.serial_line import SerialLine
 
 FIRMWARES = [pytest.param("bios"), pytest.param("uefi", marks=pytest.mark.uefi)]
 
@@ -74,7 +80,6 @@ def test_ctrl_c_by_keyboard(boot, busy):
     if busy.endswith("pass"):
         machine.qmp.type_text("\n")
     machine.serial.wait_for(r"\n")
-    import time
     time.sleep(1)  # until it is certainly busy; an earlier Ctrl-C would only clear the line
     machine.qmp.press("ctrl", "c")
     assert "KeyboardInterrupt" in machine.serial.wait_for(r"(?s)(.*)^>>> \Z", timeout=30)[1]
@@ -128,3 +133,23 @@ def test_memory_is_given_back(boot):
     ask(machine, work)
     after = int(ask(machine, free))
     assert before - after < 512, f"{before - after} kB less free after the second and third time"
+
+
+def test_run_on_this_terminal():
+    """tools/vm run as a user has it: a real terminal, Ctrl-C for the guest, exit() ends it with status 0."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen([VM, "run", "--terminal"], stdin=terminal, stdout=terminal, stderr=terminal)
+    line = SerialLine(controller, controller)
+    try:
+        line.wait_for(screen.FIRST_PROMPT, 120)
+        line.send("while True: pass\r\r")
+        line.wait_for(r"\n")
+        time.sleep(1)
+        line.send("\x03")
+        assert "KeyboardInterrupt" in line.wait_for(r"(?s)(.*)^>>> \Z", 30)[1]
+        line.send("exit()\r")
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
