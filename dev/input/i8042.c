@@ -1,12 +1,12 @@
-/* PS/2 keyboard; see i8042.h. Commands: IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary
+/* PS/2 keyboard; see keyboard.h. Commands: IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary
  * device controller. */
-#include <dev/input/i8042.h>
+#include <dev/input/keyboard.h>
 
 #include <abi/errno.h>
 #include <arch/x86_64/io.h>
 #include <arch/x86_64/irq.h>
 #include <dev/console/console.h>
-#include <dev/input/keyboard.h>
+#include <dev/input/scan_codes.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
 

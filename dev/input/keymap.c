@@ -1,5 +1,5 @@
 /* Keyboard layouts: a new one is a new entry here. */
-#include <dev/input/keyboard.h>
+#include <dev/input/scan_codes.h>
 
 #include <lib/string.h>
 

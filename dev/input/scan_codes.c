@@ -1,9 +1,9 @@
 /*
- * From scan codes to bytes; see keyboard.h. Scan codes: "Keyboard Scan Code
+ * From scan codes to bytes; see scan_codes.h. Scan codes: "Keyboard Scan Code
  * Specification", Microsoft, 2000, set 1. Sequences: xterm's ctlseqs.txt, "PC-style
  * function keys".
  */
-#include <dev/input/keyboard.h>
+#include <dev/input/scan_codes.h>
 
 #include <lib/printf.h>
 #include <lib/string.h>
