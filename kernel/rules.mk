@@ -4,12 +4,12 @@
 # and checked by tools/check_kernel.py (the rules that docs/architecture.md gives for kernel C).
 #
 # A source is found by its place and suffix; nothing has to be listed. A Zig file becomes an object of
-# its own unless it lies below a `parts/`: those are only imported. Below `host/`: not for the kernel.
+# its own unless it lies below a `parts/`: those are only imported.
 # Same sources, same bytes: paths in debug data are relative, objects are linked in sorted order.
 
 KERNEL_DIRS    := arch kernel dev fs lib live
 KERNEL_SOURCES := $(sort $(shell find $(KERNEL_DIRS) \( -name '*.c' -o -name '*.S' \
-                    -o -name '*.zig' -not -path '*/parts/*' \) -not -path '*/host/*' 2>/dev/null))
+                    -o -name '*.zig' -not -path '*/parts/*' \) 2>/dev/null))
 KERNEL_OUT     := $(BUILD)/kernel
 GENERATED      := $(BUILD)/generated
 KERNEL_C_OBJECTS   := $(patsubst %.c,$(KERNEL_OUT)/%.o,$(filter %.c,$(KERNEL_SOURCES)))
