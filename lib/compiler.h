@@ -6,6 +6,10 @@
 #define LIB_COMPILER_H
 
 #if defined(__TINYC__)
+/* glibc's headers define __attribute__ away for compilers that they do not know, and so PACKED with it.
+ * Any of them brings sys/cdefs.h in; it comes only once. */
+#include <stdint.h>
+#undef __attribute__
 #define MUST_CHECK
 #define NORETURN
 #define PRINTF_LIKE(format_index, first_argument)

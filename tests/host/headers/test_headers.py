@@ -36,7 +36,6 @@ def compile_object(command, source, output, generated):
 
 
 def test_headers_stand_alone(generated, tmp_path):
-    """One compiler run for all: each header is a source of its own."""
     headers = [path.relative_to(ROOT) for directory in KERNEL_DIRS for path in sorted((ROOT / directory).rglob("*.h"))]
     headers += ["boot/boot_info.h", *(f"abi/{name}.h" for name in
                                       ("errno", "constants", "signal", "structs", "syscalls"))]
@@ -46,9 +45,8 @@ def test_headers_stand_alone(generated, tmp_path):
         sources.append(tmp_path / f"{number}.c")
         # Twice: the guard must hold.
         sources[-1].write_text(f"#include <{header}>\n#include <{header}>\n")
-    result = subprocess.run([*ZIG_CC, "-fsyntax-only", "-I.", f"-I{generated}", *sources], cwd=ROOT,
-                            capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    for source in sources:
+        compile_object(ZIG_CC, source, tmp_path / "out.o", generated)
 
 
 def layout_source():
