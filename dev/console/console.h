@@ -2,7 +2,9 @@
  * The screen: a terminal on the framebuffer, a port of the console tty, and a
  * sink of the kernel's log.
  *
- *     console_init();        boot step, when memory and threads are there, after tty_init()
+ *     console_init_early();  first of all: log lines reach the screen by the loader's mapping, until the kernel's
+ *                            own page tables are on
+ *     console_init();        boot step, as soon as pages can be allocated and threads made
  *
  * Output changes the terminal's cells at once; a thread brings them to the
  * screen, at most 60 times a second, so a flood of text costs little. Log lines
@@ -17,6 +19,7 @@
 
 #include <lib/types.h>
 
+void console_init_early(void);
 void console_init(void);
 
 /* Input from the keyboard that belongs to the screen. As tty_receive(). */

@@ -79,7 +79,7 @@ LOCAL void framebuffer_cell_pixels(const struct terminal_cell *cell, uint32_t *f
 
 /* --- drawing ----------------------------------------------------------------------------- */
 
-LOCAL void framebuffer_draw_cell(uint16_t row, uint16_t column, const struct terminal_cell *cell)
+void framebuffer_draw_cell(uint16_t row, uint16_t column, const struct terminal_cell *cell)
 {
     uint32_t foreground, background;
     const uint8_t *glyph = font_glyph(cell->attributes & TERMINAL_BOLD ? FONT_BOLD : FONT_REGULAR,
@@ -134,14 +134,29 @@ LOCAL void framebuffer_clear(void)
     }
 }
 
+/* Takes the mode over. False: it is no use for text. */
+LOCAL bool framebuffer_set_mode(const struct boot_framebuffer *mode)
+{
+    framebuffer.mode = *mode;
+    framebuffer.columns = (uint16_t)MIN(mode->width / FONT_WIDTH, (uint32_t)TERMINAL_MAX_COLUMNS);
+    framebuffer.rows = (uint16_t)MIN(mode->height / FONT_HEIGHT, (uint32_t)TERMINAL_MAX_ROWS);
+    return framebuffer.columns >= 2 && framebuffer.rows >= 2 && mode->bits_per_pixel == 32;
+}
+
+bool framebuffer_init_early(const struct boot_framebuffer *mode)
+{
+    if (!framebuffer_set_mode(mode) || mode->phys + (uint64_t)mode->pitch * mode->height > (uint64_t)1 << 32)
+        return false;
+    framebuffer.pixels = (uint8_t *)(BOOT_DIRECT_MAP_BASE + mode->phys);
+    return true;
+}
+
 int framebuffer_init(const struct boot_framebuffer *mode)
 {
-    uint32_t columns = MIN(mode->width / FONT_WIDTH, (uint32_t)TERMINAL_MAX_COLUMNS);
-    uint32_t rows = MIN(mode->height / FONT_HEIGHT, (uint32_t)TERMINAL_MAX_ROWS);
-
-    if (columns < 2 || rows < 2 || mode->bits_per_pixel != 32)
+    if (!framebuffer_set_mode(mode))
         return -ENODEV;
-    framebuffer.shown = vmalloc((size_t)columns * rows * sizeof(struct terminal_cell), PAGE_USE_KERNEL);
+    size_t cells = (size_t)framebuffer.columns * framebuffer.rows;
+    framebuffer.shown = vmalloc(cells * sizeof(struct terminal_cell), PAGE_USE_KERNEL);
     if (framebuffer.shown == NULL)
         return -ENOMEM;
     framebuffer.pixels = device_map(mode->phys, (size_t)mode->pitch * mode->height, CACHE_WRITE_COMBINING);
@@ -149,10 +164,7 @@ int framebuffer_init(const struct boot_framebuffer *mode)
         vfree(framebuffer.shown);
         return -ENOMEM;
     }
-    framebuffer.mode = *mode;
-    framebuffer.columns = (uint16_t)columns;
-    framebuffer.rows = (uint16_t)rows;
-    for (size_t i = 0; i < (size_t)columns * rows; i++)
+    for (size_t i = 0; i < cells; i++)
         framebuffer.shown[i] = (struct terminal_cell){ .code_point = ' ' };
     framebuffer_clear();
     return 0;
