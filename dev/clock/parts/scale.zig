@@ -30,3 +30,20 @@ pub const Scale = struct {
         return value *% self.whole +% low;
     }
 };
+
+test "a ratio is exact to one count" {
+    const expect = @import("std").testing.expect;
+    const frequencies = [_]u64{ 1_000_000_000, 14_318_180, 2_394_454_321, 999_999_937, 24_000_000, 7_200_000_001 };
+    for (frequencies) |numerator| {
+        for (frequencies) |denominator| {
+            const scale = Scale.ratio(numerator, denominator);
+            var value: u64 = 1;
+            while (value < 1 << 60) : (value = value * 3 + 7) {
+                const wanted = @as(u128, value) * numerator / denominator;
+                if (wanted >= 1 << 63) break;
+                const got: u128 = scale.apply(value);
+                try expect(got <= wanted and wanted - got <= 1);
+            }
+        }
+    }
+}
