@@ -79,8 +79,9 @@ next_chunk:
         movb    drive, %dl
         ljmp    $0, $LOAD_SEGMENT * 16
 
-/* Prints the NUL-terminated string at SI on the screen and COM1, and stops. */
+/* Prints the reason at SI after the prefix, on the screen and COM1, and stops. */
 fail:
+        pushw   %si
         movw    $serial_setup, %di
         movw    $(serial_setup_end - serial_setup) / 2, %cx
 3:      movzbw  (%di), %dx
@@ -90,33 +91,44 @@ fail:
         incw    %di
         incw    %di
         loop    3b
-4:      lodsb
+        movw    $prefix, %si
+        call    print
+        popw    %si
+        call    print
+        movw    $end_of_line, %si
+        call    print
+halt:
+        hlt
+        jmp     halt
+
+print:
+        lodsb
         testb   %al, %al
-        jz      halt
+        jz      5f
         movw    $COM1 + 5, %dx          /* line status: wait for bit 5, for a while */
         pushw   %ax
-5:      inb     %dx, %al
+4:      inb     %dx, %al
         testb   $0x20, %al
-        loopz   5b
+        loopz   4b
         popw    %ax
         movw    $COM1, %dx
         outb    %al, %dx
         movb    $0x0e, %ah
         movw    $7, %bx
         int     $0x10
-        jmp     4b
-halt:
-        hlt
-        jmp     halt
+        jmp     print
+5:      ret
 
 /* 115200 baud, 8 data bits, no parity: pairs of register and value. */
 serial_setup:
         .byte   3, 0x80, 0, 1, 1, 0, 3, 3
 serial_setup_end:
 
-no_edd:     .asciz "\r\nPolyglot OS: this BIOS cannot read by sector number (no EDD)\r\n"
-unreadable: .asciz "\r\nPolyglot OS: the disk is unreadable (stage 2)\r\n"
-damaged:    .asciz "\r\nPolyglot OS: stage 2 on the disk is damaged\r\n"
+prefix:      .ascii "\r\nPolyglot OS cannot start: \0"
+no_edd:      .asciz "this BIOS has no EDD"
+unreadable:  .asciz "the disk is unreadable"
+damaged:     .asciz "stage 2 is damaged"
+end_of_line: .asciz "\r\n"
 drive:      .byte 0
 
         .org    416

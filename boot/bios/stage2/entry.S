@@ -389,8 +389,8 @@ serial_setup:   .byte 3, 0x80, 0, 1, 1, 0, 3, 3 /* 115200 8N1: register, value *
 serial_setup_end:
 
 message_cpu:
-        .asciz "\r\nPolyglot OS: this CPU has no 64-bit mode (long mode), which is needed\r\n"
+        .asciz "\r\nPolyglot OS cannot start: this CPU has no 64-bit mode (long mode), which is needed\r\n"
 message_low_memory:
-        .asciz "\r\nPolyglot OS: too little memory below 640 KiB (512 KiB are needed)\r\n"
+        .asciz "\r\nPolyglot OS cannot start: too little memory below 640 KiB (512 KiB are needed)\r\n"
 message_a20:
-        .asciz "\r\nPolyglot OS: address line A20 cannot be opened\r\n"
+        .asciz "\r\nPolyglot OS cannot start: address line A20 cannot be opened\r\n"
