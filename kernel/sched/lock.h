@@ -39,6 +39,7 @@ enum lock_rank {
     LOCK_RANK_FUTEX = 220,
     LOCK_RANK_INPUT = 225,    /* tty input ring, filled by interrupts */
     LOCK_RANK_WAIT_QUEUE = 230,
+    LOCK_RANK_EPOLL_READY = 232, /* taken by wake-ups of watched files */
     LOCK_RANK_PAGE_CACHE = 235, /* pages of one file: taken by page faults */
     LOCK_RANK_VMALLOC = 240,
     LOCK_RANK_SLAB = 250,

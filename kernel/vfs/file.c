@@ -99,16 +99,6 @@ struct file *file_get(struct file *file)
     return file;
 }
 
-bool file_get_unless_released(struct file *file)
-{
-    uint32_t count = __atomic_load_n(&file->references, __ATOMIC_RELAXED);
-    while (count != 0)
-        if (__atomic_compare_exchange_n(&file->references, &count, count + 1, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
-            return true;
-    return false;
-}
-
 void file_put(struct file *file)
 {
     uint32_t left = __atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL);

@@ -40,6 +40,8 @@ MUST_CHECK int io_put_zeroes(struct io *io, size_t size);
 #define POLL_ERR  0x008
 #define POLL_HUP  0x010
 #define POLL_NVAL 0x020
+#define POLL_RDNORM 0x040 /* added to IN and OUT by file_poll() */
+#define POLL_WRNORM 0x100
 #define POLL_RDHUP 0x2000
 
 struct poll_table; /* kernel/vfs/poll.h */
@@ -93,8 +95,6 @@ struct file {
 
 struct file *file_get(struct file *file);
 void file_put(struct file *file);
-/* False when the last reference is gone already: for weak references (epoll). */
-MUST_CHECK bool file_get_unless_released(struct file *file);
 
 isize_t file_read(struct file *file, struct io *io);                       /* at its position */
 isize_t file_write(struct file *file, struct io *io);
