@@ -19,21 +19,23 @@ KERNEL_OBJECTS     += $(KERNEL_C_OBJECTS) $(KERNEL_ASM_OBJECTS) $(KERNEL_ZIG_OBJ
 
 # Debug data names files relative to the root, wherever the tree lies.
 KERNEL_PATHS  := -ffile-prefix-map=$(CURDIR)=. -fdebug-compilation-dir=.
+# General registers only. zig cc sets the features of the CPU itself and so overrides -mgeneral-regs-only.
+KERNEL_CPU    := baseline-x87-mmx-sse-sse2+soft_float
 KERNEL_CFLAGS := -target x86_64-freestanding -std=c11 -O2 -ffreestanding \
     -fPIC -fsemantic-interposition -fpatchable-function-entry=5 -falign-functions=16 \
-    -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fno-omit-frame-pointer \
+    -mcpu=$(KERNEL_CPU) -mno-red-zone -fno-stack-protector -fno-omit-frame-pointer \
     -fno-sanitize=all -fno-common -fno-strict-aliasing -g $(KERNEL_PATHS) \
     -Wall -Wextra -Werror -Wundef -Wstrict-prototypes -Wno-unused-parameter \
     -I. -I$(GENERATED) -DPOLYGLOT_KERNEL=1
 KERNEL_ASFLAGS := -target x86_64-freestanding -g $(KERNEL_PATHS) -I. -I$(GENERATED) -DPOLYGLOT_KERNEL=1
 # Zig through LLVM (its own backend needs SSE for floats), checks on, no SSE, no red zone.
-KERNEL_ZIGFLAGS := -target x86_64-freestanding-none -mcpu=baseline-x87-mmx-sse-sse2+soft_float -mcmodel=kernel \
+KERNEL_ZIGFLAGS := -target x86_64-freestanding-none -mcpu=$(KERNEL_CPU) -mcmodel=kernel \
     -OReleaseSafe -fllvm -fno-stack-check -fno-stack-protector -mno-red-zone -fno-omit-frame-pointer \
     -fno-unwind-tables -I. -I$(GENERATED)
 KERNEL_LDSCRIPT := arch/x86_64/kernel.ld
 KERNEL_LDFLAGS  := -static --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T $(KERNEL_LDSCRIPT)
-# Assembly that saves and restores SSE state on purpose.
-KERNEL_SSE_ALLOWED ?=
+# Sources (objects' names) that set up FPU and SSE state on purpose.
+KERNEL_SSE_ALLOWED ?= arch/x86_64/cpu
 
 # Headers generated from abi/: rewritten only when their content changes.
 ifneq ($(wildcard abi/generate.py),)
