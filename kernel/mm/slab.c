@@ -90,8 +90,10 @@ LOCAL struct slab *slab_create(struct object_cache *cache)
     if (page == NULL)
         return NULL;
     struct slab *slab = page_to_virt(page);
-    for (unsigned i = 0; i < 1u << cache->order; i++)
+    for (unsigned i = 0; i < 1u << cache->order; i++) {
         page[i].owner = slab;
+        page[i].use = PAGE_USE_SLAB; /* kfree looks at the object's own page, not at the first */
+    }
     memset(slab, 0, sizeof *slab);
     slab->cache = cache;
     slab->magic = SLAB_MAGIC;

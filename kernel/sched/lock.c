@@ -20,7 +20,7 @@ void lock_break_all(void) { locks_broken = true; }
 LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested)
 {
     struct thread *me = thread_current();
-    if (lock_checks && !locks_broken && me->held_count > me->held_floor) {
+    if (lock_checks && !locks_broken && rank != LOCK_RANK_NONE && me->held_count > me->held_floor) {
         uint32_t top = 0;
         for (uint32_t i = me->held_floor; i < me->held_count; i++)
             top = MAX(top, me->held[i].rank);

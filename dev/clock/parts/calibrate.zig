@@ -22,7 +22,7 @@ const full_window_us = 4000;
 const short_window_us = 1000;
 /// How far a short measurement may be off, in parts of the frequency.
 const agreement = 200;
-const readings = 5;
+const readings = 10;
 const attempts = 5;
 /// Reads of the reference before it counts as stuck; a read takes at least 100 ns.
 const patience = 10_000_000;
@@ -54,21 +54,20 @@ const Reference = union(enum) {
     }
 };
 
-/// The three counters at (almost) one moment.
-const Sample = struct { tsc: u64, reference: u64, lapic: u32 };
+/// A counter's value and the TSC at that moment.
+const Reading = struct { tsc: u64, value: u64 };
 
-fn sample(reference: Reference) Sample {
-    var best: Sample = undefined;
+/// The reading of `counter` whose bracket of TSC values is the narrowest.
+fn sample(counter: anytype) Reading {
+    var best: Reading = undefined;
     var best_width: u64 = ~@as(u64, 0);
     for (0..readings) |_| {
         const before = cpu.readTsc();
-        const value = reference.read();
-        const count = lapic.currentCount();
-        const after = cpu.readTsc();
-        const width = after -% before;
+        const value: u64 = counter.read();
+        const width = cpu.readTsc() -% before;
         if (width < best_width) {
             best_width = width;
-            best = .{ .tsc = before +% width / 2, .reference = value, .lapic = count };
+            best = .{ .tsc = before +% width / 2, .value = value };
         }
     }
     return best;
@@ -78,18 +77,21 @@ fn sample(reference: Reference) Sample {
 fn measure(reference: Reference, microseconds: u64) ?Result {
     lapic.startFreeRunning();
     const start = sample(reference);
+    const lapic_start = sample(lapic.Counter{});
     const wanted = reference.hz() * microseconds / 1_000_000;
     var tries: u32 = 0;
-    while ((reference.read() -% start.reference) & reference.mask() < wanted) : (tries += 1) {
+    while ((reference.read() -% start.value) & reference.mask() < wanted) : (tries += 1) {
         if (tries == patience) return null;
     }
     const end = sample(reference);
-    const elapsed = (end.reference -% start.reference) & reference.mask();
+    const lapic_end = sample(lapic.Counter{});
+    const elapsed = (end.value -% start.value) & reference.mask();
     if (elapsed == 0) return null;
+    const tsc_hz = perSecond(end.tsc -% start.tsc, elapsed, reference.hz());
     return .{
         .kind = if (reference == .hpet) .hpet else .pit,
-        .tsc_hz = perSecond(end.tsc -% start.tsc, elapsed, reference.hz()),
-        .lapic_hz = perSecond(start.lapic -% end.lapic, elapsed, reference.hz()), // counts down
+        .tsc_hz = tsc_hz,
+        .lapic_hz = perSecond(lapic_end.value -% lapic_start.value, lapic_end.tsc -% lapic_start.tsc, tsc_hz),
     };
 }
 

@@ -50,7 +50,14 @@ pub fn startFreeRunning() void {
     write(.initial_count, ~@as(u32, 0));
 }
 
-pub fn currentCount() u32 {
+/// The free-running timer as a counter that counts up; it wraps after a minute at the earliest.
+pub const Counter = struct {
+    pub fn read(_: Counter) u64 {
+        return ~@as(u32, 0) - currentCount();
+    }
+};
+
+fn currentCount() u32 {
     return read(.current_count);
 }
 
