@@ -24,7 +24,7 @@
 #define NOT_ARMED   INT64_MAX
 
 struct timer_queue {
-    struct spinlock lock;
+    struct spinlock lock;            /* a leaf: wakers arm timers under locks of their own */
     /* lock */
     struct tree timers;              /* struct timer.node by deadline */
     nanos_t device_deadline;         /* what this CPU's interrupt is set to */
@@ -138,7 +138,7 @@ void time_init_cpu(void) { clock_device_init_cpu(); }
 void time_init(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(timer_queues); i++) {
-        spin_init(&timer_queues[i].lock, "timers", LOCK_RANK_TIMER);
+        spin_init(&timer_queues[i].lock, "timers", LOCK_RANK_LEAF);
         tree_init(&timer_queues[i].timers);
         timer_queues[i].device_deadline = NOT_ARMED;
     }
