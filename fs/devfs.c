@@ -7,6 +7,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <fs/memory_devices.h>
+#include <fs/pipe.h>
 #include <fs/tmpfs.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
@@ -101,6 +102,7 @@ void devfs_init(void)
         panic("devfs: no memory");
     devfs_context->umask = 0;
     vfs_set_device_finder(devfs_find);
+    vfs_set_fifo_ops(&fifo_ops);
     int error = devfs_mount();
     for (size_t i = 0; i < ARRAY_COUNT(links) && error == 0; i++)
         error = devfs_link(links[i].name, links[i].target);

@@ -12,7 +12,7 @@
 
 #include <kernel/vfs/inode.h>
 
-/* Boot step, after vfs_init(): mounts /dev with the memory devices, links to /proc/self/fd, and /dev/shm. */
+/* Boot step, after vfs_init(): makes device nodes and FIFOs usable, mounts /dev with the memory devices, links to /proc/self/fd, and /dev/shm. */
 void devfs_init(void);
 
 /*

@@ -216,6 +216,7 @@ int epoll_create(struct file **file)
     struct epoll *epoll = kzalloc(sizeof(*epoll));
     if (epoll == NULL)
         return -ENOMEM;
+    poll_set_release_hook(epoll_forget_file); /* with the first set; again is harmless */
     tree_init(&epoll->watches);
     spin_init(&epoll->ready_lock, "epoll ready", LOCK_RANK_EPOLL_READY);
     list_init(&epoll->ready);
@@ -309,9 +310,4 @@ isize_t epoll_wait(struct file *file, struct abi_epoll_event *events, size_t cou
         if (error != 0)
             return error == -ETIMEDOUT ? 0 : error;
     }
-}
-
-void epoll_init(void)
-{
-    poll_set_release_hook(epoll_forget_file);
 }

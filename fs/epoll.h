@@ -5,8 +5,6 @@
 #include <abi/structs.h>
 #include <kernel/vfs/file.h>
 
-void epoll_init(void); /* boot step */
-
 /* A new set as an open file with one reference. */
 MUST_CHECK int epoll_create(struct file **file);
 /* epoll_ctl(2); `event` is not used by EPOLL_CTL_DEL. -EINVAL when `epoll` is no set, or `file` is one. */

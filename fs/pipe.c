@@ -355,12 +355,7 @@ LOCAL int fifo_open(struct file *file)
     return error;
 }
 
-static const struct file_ops fifo_ops = {
+const struct file_ops fifo_ops = {
     .name = "fifo", .read = pipe_read, .write = pipe_write, .ioctl = pipe_ioctl, .poll = pipe_poll,
     .open = fifo_open, .release = pipe_release,
 };
-
-void pipe_init(void)
-{
-    vfs_set_fifo_ops(&fifo_ops);
-}

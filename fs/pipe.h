@@ -9,8 +9,8 @@
 
 #include <kernel/vfs/file.h>
 
-/* Boot step: makes open() of FIFOs work. */
-void pipe_init(void);
+/* What open() of a FIFO gives. */
+extern const struct file_ops fifo_ops;
 
 /* pipe2(2): two files with one reference each. `flags`: O_NONBLOCK, O_DIRECT is refused by the caller. */
 MUST_CHECK int pipe_create(uint32_t flags, struct file **reader, struct file **writer);

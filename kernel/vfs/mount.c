@@ -231,6 +231,10 @@ isize_t path_to_text(const struct path *path, const struct path *root, char *buf
         }
         start -= length;
         struct dentry *parent = dentry_get_parent(at.dentry);
+        if (parent == at.dentry) { /* no name in any tree: vfs_anonymous_path() */
+            dentry_put(parent);
+            break;
+        }
         dentry_put(at.dentry);
         at.dentry = parent;
     }

@@ -251,6 +251,22 @@ struct inode *vfs_create_anonymous_inode(uint32_t mode)
     return inode;
 }
 
+/* Never unmounted: nobody can reach it by name. */
+static struct mount anonymous_mount = {
+    .references = 1, .super = &anonymous_super, .link = LIST_INIT(anonymous_mount.link)
+};
+
+int vfs_anonymous_path(struct inode *inode, struct path *path)
+{
+    path->dentry = dentry_create_root(inode);
+    if (path->dentry == NULL)
+        return -ENOMEM;
+    inode_get(inode);
+    path->mount = &anonymous_mount;
+    mount_get(path->mount);
+    return 0;
+}
+
 int vfs_open_inode(struct inode *inode, const struct file_ops *ops, uint32_t flags, void *private_data,
                    struct file **out)
 {

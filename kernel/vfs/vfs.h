@@ -67,6 +67,10 @@ MUST_CHECK int vfs_open_inode(struct inode *inode, const struct file_ops *ops, u
 /* An inode without a file system of its own for these (st_mode's type in `mode`). NULL: no memory. */
 MUST_CHECK struct inode *vfs_create_anonymous_inode(uint32_t mode);
 
+/* A place outside of the tree for an inode without a name, so that it can be opened again (/proc/PID/fd/N of a
+ * pipe). 0 or -ENOMEM. */
+MUST_CHECK int vfs_anonymous_path(struct inode *inode, struct path *path);
+
 /* What open() uses for device nodes: set by fs/devfs, fs/pipe. NULL from `find`: -ENXIO. */
 typedef const struct file_ops *(*device_find_t)(uint32_t device, bool is_block, void **private_data);
 void vfs_set_device_finder(device_find_t find);
