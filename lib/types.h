@@ -31,6 +31,10 @@ typedef int64_t isize_t;    /* a byte count, or -E... */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* Is a result that may be an address an -E...? Addresses of the upper half are negative, too;
+ * the last page is never one (Linux's convention for syscall results). */
+static inline bool result_is_error(int64_t result) { return result < 0 && result >= -4095; }
+
 #define container_of(pointer, type, member) \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 

@@ -476,7 +476,7 @@ vaddr_t space_set_heap_end(struct address_space *space, vaddr_t end)
                            "[heap]");
     else if (wanted < old)
         result = space_unmap(space, wanted, old - wanted);
-    if (result >= 0)
+    if (!result_is_error(result))
         space->heap_end = end;
     return space->heap_end;
 }

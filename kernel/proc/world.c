@@ -7,6 +7,7 @@
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
+#include <abi/structs.h>
 #include <arch/x86_64/acpi.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/layout.h>
@@ -42,7 +43,7 @@ struct world_image {
 };
 
 static const char *const world_environment[] = {
-    "HOME=" WORLD_HOME, "PATH=/bin:/sbin", "TERM=xterm-256color", "LANG=C.UTF-8", "USER=root", "SHELL=/bin/bash",
+    ("HOME=" WORLD_HOME), "PATH=/bin:/sbin", "TERM=xterm-256color", "LANG=C.UTF-8", "USER=root", "SHELL=/bin/bash",
 };
 
 /* Writes to the not yet running world's memory, page by page. */
@@ -76,7 +77,7 @@ LOCAL int world_load_segment(struct address_space *space, const uint8_t *file, v
                                   ALIGN_UP(skew + segment->file_size, PAGE_SIZE), protection, WORLD_PATH);
     int64_t mapped = space_map(space, page, skew + segment->memory_size, protection, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
                                NULL, 0, WORLD_PATH);
-    if (mapped < 0)
+    if (result_is_error(mapped))
         return (int)mapped;
     return world_write(space, start, file + segment->offset, segment->file_size);
 }
@@ -144,7 +145,7 @@ LOCAL vaddr_t stack_push_string(struct stack_builder *stack, const char *text)
 LOCAL int world_build_stack(struct address_space *space, const struct world_image *image, vaddr_t *rsp)
 {
     int64_t base = space_map(space, 0, WORLD_STACK_SIZE, AREA_READ | AREA_WRITE, MAP_PRIVATE, NULL, 0, "[stack]");
-    if (base < 0)
+    if (result_is_error(base))
         return (int)base;
     struct stack_builder stack = { .space = space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16 };
     uint8_t random[16];
