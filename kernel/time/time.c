@@ -17,6 +17,7 @@
 #include <kernel/log.h>
 #include <kernel/mm/vmalloc.h>
 #include <kernel/sched/lock.h>
+#include <kernel/time/storm.h>
 #include <kernel/time/time.h>
 #include <lib/atomic.h>
 
@@ -158,4 +159,5 @@ void time_init(void)
     static const char *const references[] = { "HPET", "PIT", "CPUID" };
     klog(LOG_INFO, "time", "TSC %llu kHz by %s; timer %llu kHz", (unsigned long long)clock_device_tsc_hz() / 1000,
          references[clock_device_reference()], (unsigned long long)clock_device_timer_hz() / 1000);
+    storm_init();
 }
