@@ -18,7 +18,6 @@
 #include <kernel/proc/signal_delivery.h>
 #include <kernel/sched/thread.h>
 #include <kernel/symbols.h>
-#include <kernel/time/clock_interrupt.h>
 #include <lib/string.h>
 
 #define STACK_MARGIN 512 /* bytes that must remain below a copied frame */

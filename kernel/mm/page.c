@@ -19,6 +19,7 @@
 #include <kernel/main.h>
 #include <kernel/mm/early.h>
 #include <kernel/mm/page.h>
+#include <kernel/sched/lock.h>
 #include <lib/string.h>
 
 #define FLAG_FREE_HEAD 1

@@ -7,6 +7,7 @@
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/vmalloc.h>
+#include <kernel/sched/lock.h>
 #include <lib/tree.h>
 
 struct vmalloc_block {

@@ -72,6 +72,8 @@ struct process *process_create(int32_t pid, const char *name)
     process->fs = fs_context_create();
     process->signals = signal_state_create();
     process->real_timer = kzalloc(sizeof *process->real_timer);
+    if (process->real_timer != NULL)
+        timer_init(process->real_timer, NULL);
     if (process->files == NULL || process->fs == NULL || process->signals == NULL || process->real_timer == NULL)
         panic("process: no memory for pid %d", pid); /* only process 1 as yet */
     irq_flags_t flags = spin_lock_irq(&table_lock);
@@ -156,6 +158,7 @@ LOCAL bool process_remove_thread(struct process *process, struct thread *thread)
 {
     irq_flags_t flags = spin_lock_irq(&process->signals->lock);
     list_remove(&thread->process_link);
+    process->ended_time += thread_cpu_time();
     bool last = list_is_empty(&process->threads);
     spin_unlock_irq(&process->signals->lock, flags);
     return last;

@@ -42,7 +42,12 @@ struct process {
     struct signal_state *signals; /* kernel/proc/signal_delivery.h */
     volatile bool exiting;       /* exit_group or a fatal signal: every thread leaves at its next return */
     int exit_status;             /* as wait(2) shows it */
-    struct timer *real_timer;    /* ITIMER_REAL */
+    /* ITIMER_REAL; changed by the process's own threads only */
+    struct timer *real_timer;
+    nanos_t real_interval;       /* 0: fires once */
+    bool real_armed;
+
+    nanos_t ended_time;          /* CPU time of threads that are gone; under signals->lock */
 
     /* atomic */
     uint64_t missing_calls;      /* syscalls answered with ENOSYS */

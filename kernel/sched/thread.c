@@ -359,6 +359,12 @@ void thread_idle_loop(void)
     }
 }
 
+nanos_t thread_cpu_time(void)
+{
+    const struct thread *me = thread_current();
+    return me->cpu_time + clock_monotonic() - me->last_started;
+}
+
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context)
 {
     irq_flags_t flags = spin_lock_irq(&threads_lock);

@@ -63,6 +63,7 @@ struct thread {
     struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */
 
     /* process side: kernel/proc */
+    uint64_t robust_list;        /* user address, set_robust_list(2) */
     uint64_t clear_child_tid;    /* user address, 0: none (set_tid_address(2)) */
     uint64_t signal_mask;        /* blocked signals, bit n-1 */
     uint64_t signal_pending;     /* for this thread, under the signal lock */
@@ -106,6 +107,9 @@ void thread_schedule(void);
 /* The boot stack becomes thread 0, the idle thread of the boot CPU. */
 void thread_init_boot(void);
 NORETURN void thread_idle_loop(void);
+
+/* CPU time that the current thread has used, nanoseconds. */
+nanos_t thread_cpu_time(void);
 
 /* Calls `visit` for every thread, under the thread-list lock (no sleeping). */
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);

@@ -1,0 +1,116 @@
+/* Syscalls on memory: mmap(2) and its family over kernel/mm/space.c. */
+#include <abi/constants.h>
+#include <abi/errno.h>
+#include <abi/syscalls.h>
+#include <arch/x86_64/paging.h>
+#include <kernel/mm/space.h>
+#include <kernel/proc/process.h>
+#include <kernel/syscall/usercopy.h>
+#include <kernel/vfs/fdtable.h>
+#include <kernel/vfs/inode.h>
+
+#define PROTECTION_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define MAP_KNOWN                                                                                                    \
+    (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED \
+     | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+
+LOCAL int memory_check_file(const struct file *file, uint32_t protection, uint32_t flags)
+{
+    uint32_t access = file->flags & O_ACCMODE;
+    if ((file->inode->mode & S_IFMT) != S_IFREG)
+        return -ENODEV;
+    if (access == O_WRONLY || ((flags & MAP_SHARED) && (protection & PROT_WRITE) && access != O_RDWR))
+        return -EACCES;
+    return 0;
+}
+
+int64_t sys_mmap(uint64_t address, uint64_t size, uint32_t protection, uint32_t flags, int32_t fd, int64_t offset)
+{
+    struct process *process = process_current();
+    if (protection & ~(uint32_t)PROTECTION_ALL)
+        return -EINVAL;
+    if (((flags & MAP_SHARED) != 0) == ((flags & MAP_PRIVATE) != 0) && (flags & MAP_SHARED_VALIDATE) != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    if ((flags & ~(uint32_t)MAP_KNOWN) || (flags & MAP_HUGETLB))
+        return -EINVAL;
+    if (flags & MAP_ANONYMOUS) {
+        /* Nobody shares memory with another process yet: shared anonymous memory is private. */
+        uint32_t kept = (flags & ~(uint32_t)MAP_SHARED) | MAP_PRIVATE;
+        return space_map(process->space, address, size, protection, kept, NULL, 0, NULL);
+    }
+    if (offset < 0 || !IS_ALIGNED((uint64_t)offset, PAGE_SIZE))
+        return -EINVAL;
+    struct file *file = file_table_get(process->files, fd);
+    if (file == NULL)
+        return -EBADF;
+    int64_t result = memory_check_file(file, protection, flags);
+    if (result == 0)
+        result = space_map(process->space, address, size, protection, flags, file->inode, offset, NULL);
+    file_put(file);
+    return result;
+}
+
+int64_t sys_munmap(uint64_t address, uint64_t size) { return space_unmap(process_current()->space, address, size); }
+
+int64_t sys_mprotect(uint64_t address, uint64_t size, uint32_t protection)
+{
+    if (protection & ~(uint32_t)PROTECTION_ALL)
+        return -EINVAL;
+    return space_protect(process_current()->space, address, size, protection);
+}
+
+int64_t sys_brk(uint64_t end) { return (int64_t)space_set_heap_end(process_current()->space, end); }
+
+int64_t sys_mremap(uint64_t address, uint64_t old_size, uint64_t new_size, uint32_t flags, uint64_t new_address)
+{
+    return space_remap(process_current()->space, address, old_size, new_size, flags, new_address);
+}
+
+int64_t sys_madvise(uint64_t address, uint64_t size, int32_t advice)
+{
+    if (!IS_ALIGNED(address, PAGE_SIZE))
+        return -EINVAL;
+    switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_FREE: return space_discard(process_current()->space, address, size);
+    case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_DONTFORK: case MADV_DOFORK:
+    case MADV_COLD:
+        return 0; /* hints */
+    default: return -EINVAL;
+    }
+}
+
+int64_t sys_mincore(uint64_t address, uint64_t size, struct user_ptr result)
+{
+    struct address_space *space = process_current()->space;
+    if (!IS_ALIGNED(address, PAGE_SIZE))
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (!space_contains_range(space, address, size))
+        return -ENOMEM;
+    for (uint64_t page = 0; page < ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE; page++) {
+        const pte_t *entry = paging_entry(space->root, address + page * PAGE_SIZE, false);
+        uint8_t resident = entry != NULL && (*entry & PTE_PRESENT);
+        int error = copy_to_user(user_ptr_offset(result, page), &resident, 1);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+/* File mappings are the page cache itself: there is nothing to write back. */
+int64_t sys_msync(uint64_t address, uint64_t size, uint32_t flags)
+{
+    if (!IS_ALIGNED(address, PAGE_SIZE) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+        return -EINVAL;
+    return space_contains_range(process_current()->space, address, size) ? 0 : -ENOMEM;
+}
+
+/* Memory is never paged out: every page is locked. */
+int64_t sys_mlock(uint64_t address, uint64_t size)
+{
+    return space_contains_range(process_current()->space, address, size) ? 0 : -ENOMEM;
+}
+int64_t sys_munlock(uint64_t address, uint64_t size) { return sys_mlock(address, size); }

@@ -1,0 +1,283 @@
+/* Syscalls on processes, threads, futexes, scheduling and identities. */
+#include <abi/constants.h>
+#include <abi/errno.h>
+#include <abi/syscalls.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/layout.h>
+#include <kernel/log.h>
+#include <kernel/proc/futex.h>
+#include <kernel/proc/process.h>
+#include <kernel/proc/signal_delivery.h>
+#include <kernel/syscall/timespec.h>
+#include <kernel/syscall/usercopy.h>
+#include <kernel/time/time.h>
+#include <lib/string.h>
+
+int64_t sys_clone(uint64_t flags, uint64_t stack, struct user_ptr parent_tid, struct user_ptr child_tid, uint64_t tls)
+{
+    struct clone_request request = { flags, stack, tls, parent_tid, child_tid };
+    return process_clone_thread(&request);
+}
+
+int64_t sys_clone3(struct user_ptr arguments, uint64_t size)
+{
+    struct abi_clone_args a = { 0 };
+    const uint64_t first_version = 64;
+    if (size < first_version)
+        return -EINVAL;
+    if (size > sizeof a)
+        return -E2BIG; /* fields that this kernel does not know */
+    int error = copy_from_user(&a, arguments, size);
+    if (error != 0)
+        return error;
+    if (a.set_tid_size != 0 || (a.flags & CLONE_INTO_CGROUP) || (a.flags & 0xff))
+        return -EINVAL;
+    struct clone_request request = { a.flags, a.stack + a.stack_size, a.tls, user_ptr_from(a.parent_tid),
+                                     user_ptr_from(a.child_tid) };
+    return process_clone_thread(&request);
+}
+
+int64_t sys_exit(int32_t status) { process_exit_thread((status & 0xff) << 8); }
+int64_t sys_exit_group(int32_t status) { process_exit_group((status & 0xff) << 8); }
+
+int64_t sys_set_tid_address(struct user_ptr address)
+{
+    thread_current()->clear_child_tid = address.address;
+    return thread_current()->id;
+}
+
+/* A list of held locks, walked when a thread dies. World threads die with the world: it is only stored. */
+int64_t sys_set_robust_list(struct user_ptr head, uint64_t size)
+{
+    if (size != sizeof(struct abi_robust_list_head))
+        return -EINVAL;
+    thread_current()->robust_list = head.address;
+    return 0;
+}
+
+int64_t sys_get_robust_list(int32_t thread, struct user_ptr head, struct user_ptr size)
+{
+    if (thread != 0 && thread != thread_current()->id)
+        return -EPERM;
+    int error = put_user_u64(head, thread_current()->robust_list);
+    return error != 0 ? error : put_user_u64(size, sizeof(struct abi_robust_list_head));
+}
+
+LOCAL int64_t futex_wait_call(struct user_ptr address, uint32_t operation, uint32_t value, struct user_ptr timeout,
+                              uint32_t bits)
+{
+    nanos_t deadline = WAIT_FOREVER;
+    if (bits == 0)
+        return -EINVAL;
+    if (!user_ptr_is_null(timeout)) {
+        nanos_t time;
+        int error = timespec_read(timeout, &time);
+        if (error != 0)
+            return error;
+        bool absolute = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+        if (!absolute)
+            deadline = clock_monotonic() + time;
+        else if (operation & FUTEX_CLOCK_REALTIME)
+            deadline = clock_monotonic() + (time - clock_realtime());
+        else
+            deadline = time;
+        deadline = MAX(deadline, 0);
+    }
+    return futex_wait(address, value, bits, deadline);
+}
+
+int64_t sys_futex(struct user_ptr address, uint32_t operation, uint32_t value, struct user_ptr timeout,
+                  struct user_ptr address2, uint32_t value3)
+{
+    if (address.address % sizeof(uint32_t) != 0)
+        return -EINVAL;
+    uint32_t count2 = (uint32_t)timeout.address; /* requeue passes a number there */
+    switch (operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT: return futex_wait_call(address, operation, value, timeout, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAIT_BITSET: return futex_wait_call(address, operation, value, timeout, value3);
+    case FUTEX_WAKE: return futex_wake(address, value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET: return value3 == 0 ? -EINVAL : futex_wake(address, value, value3);
+    case FUTEX_REQUEUE: return futex_requeue(address, address2, value, count2, false, 0);
+    case FUTEX_CMP_REQUEUE: return futex_requeue(address, address2, value, count2, true, value3);
+    default: return -ENOSYS; /* priority inheritance: docs/limits.md */
+    }
+}
+
+int64_t sys_gettid(void) { return thread_current()->id; }
+int64_t sys_getpid(void) { return process_current()->id; }
+int64_t sys_getppid(void) { return process_current()->parent_id; }
+int64_t sys_getpgrp(void) { return process_current()->group_id; }
+
+LOCAL struct process *process_by_argument(int32_t pid) { return pid == 0 ? process_current() : process_find(pid); }
+
+int64_t sys_getpgid(int32_t pid)
+{
+    const struct process *process = process_by_argument(pid);
+    return process == NULL ? -ESRCH : process->group_id;
+}
+
+int64_t sys_getsid(int32_t pid)
+{
+    const struct process *process = process_by_argument(pid);
+    return process == NULL ? -ESRCH : process->session_id;
+}
+
+int64_t sys_setpgid(int32_t pid, int32_t group)
+{
+    const struct process *process = process_by_argument(pid);
+    if (group < 0)
+        return -EINVAL;
+    if (process == NULL)
+        return -ESRCH;
+    return -EPERM; /* process 1 leads its session */
+}
+
+int64_t sys_setsid(void) { return -EPERM; /* process 1 leads a group already */ }
+
+int64_t sys_getuid(void) { return process_current()->credentials.uid; }
+int64_t sys_geteuid(void) { return process_current()->credentials.euid; }
+int64_t sys_getgid(void) { return process_current()->credentials.gid; }
+int64_t sys_getegid(void) { return process_current()->credentials.egid; }
+
+LOCAL int process_put_ids(struct user_ptr real, struct user_ptr effective, struct user_ptr saved, uint32_t id, uint32_t e)
+{
+    int error = put_user_u32(real, id);
+    if (error == 0)
+        error = put_user_u32(effective, e);
+    return error != 0 ? error : put_user_u32(saved, e);
+}
+
+int64_t sys_getresuid(struct user_ptr real, struct user_ptr effective, struct user_ptr saved)
+{
+    const struct credentials *c = &process_current()->credentials;
+    return process_put_ids(real, effective, saved, c->uid, c->euid);
+}
+
+int64_t sys_getresgid(struct user_ptr real, struct user_ptr effective, struct user_ptr saved)
+{
+    const struct credentials *c = &process_current()->credentials;
+    return process_put_ids(real, effective, saved, c->gid, c->egid);
+}
+
+int64_t sys_getgroups(int32_t count, struct user_ptr groups)
+{
+    (void)groups;
+    return count < 0 ? -EINVAL : 0; /* no supplementary groups */
+}
+
+/* The world has no children as yet. */
+int64_t sys_wait4(int32_t pid, struct user_ptr status, uint32_t options, struct user_ptr usage)
+{
+    (void)pid;
+    (void)status;
+    (void)usage;
+    return options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) ? -EINVAL : -ECHILD;
+}
+
+int64_t sys_arch_prctl(uint32_t option, uint64_t address)
+{
+    struct thread *me = thread_current();
+    switch (option) {
+    case ARCH_SET_FS:
+        if (address >= USER_SPACE_END && address < DIRECT_MAP_BASE)
+            return -EPERM; /* not canonical: WRMSR would fault */
+        preempt_disable();
+        me->fs_base = address;
+        msr_write(MSR_FS_BASE, address);
+        this_cpu()->fs_base_loaded = address;
+        preempt_enable();
+        return 0;
+    case ARCH_GET_FS: return put_user_u64(user_ptr_from(address), me->fs_base);
+    case ARCH_SET_GS: return -EPERM; /* GS is the kernel's at CPL 0 */
+    default: return -EINVAL;
+    }
+}
+
+int64_t sys_prctl(int32_t option, uint64_t argument2, uint64_t argument3, uint64_t argument4, uint64_t argument5)
+{
+    struct thread *me = thread_current();
+    char name[THREAD_NAME_SIZE] = { 0 };
+    (void)argument3;
+    (void)argument4;
+    (void)argument5;
+    switch (option) {
+    case PR_SET_NAME: {
+        isize_t length = copy_string_from_user(name, user_ptr_from(argument2), sizeof name);
+        if (length < 0 && length != -ENAMETOOLONG)
+            return length;
+        name[THREAD_NAME_SIZE - 1] = 0;
+        memcpy(me->name, name, sizeof me->name);
+        if (me->id == me->process->id)
+            memcpy(me->process->name, name, sizeof name);
+        return 0;
+    }
+    case PR_GET_NAME:
+        memcpy(name, me->name, sizeof name);
+        return copy_to_user(user_ptr_from(argument2), name, sizeof name);
+    case PR_GET_DUMPABLE: return 1;
+    case PR_SET_DUMPABLE: return argument2 <= 1 ? 0 : -EINVAL;
+    case PR_SET_PDEATHSIG: case PR_SET_VMA: return 0; /* nothing to remember: no parent; names are for reports */
+    default: return -EINVAL;
+    }
+}
+
+int64_t sys_sched_yield(void)
+{
+    thread_yield();
+    return 0;
+}
+
+int64_t sys_sched_getaffinity(int32_t thread, uint32_t size, struct user_ptr mask)
+{
+    uint64_t set = 1; /* one CPU runs */
+    (void)thread;
+    if (size < sizeof set || size % sizeof set != 0)
+        return -EINVAL;
+    return copy_to_user(mask, &set, sizeof set) != 0 ? -EFAULT : (int64_t)sizeof set;
+}
+
+int64_t sys_sched_setaffinity(int32_t thread, uint32_t size, struct user_ptr mask)
+{
+    uint64_t set = 0;
+    (void)thread;
+    int error = copy_from_user(&set, mask, MIN(size, sizeof set));
+    if (error != 0)
+        return error;
+    return set & 1 ? 0 : -EINVAL; /* no usable CPU in the set */
+}
+
+int64_t sys_sched_getscheduler(int32_t thread) { return thread < 0 ? -EINVAL : SCHED_NORMAL; }
+int64_t sys_sched_getparam(int32_t thread, struct user_ptr result)
+{
+    struct abi_sched_param param = { 0 };
+    return thread < 0 ? -EINVAL : copy_to_user(result, &param, sizeof param);
+}
+int64_t sys_sched_get_priority_max(int32_t policy) { return policy == SCHED_NORMAL ? 0 : -EINVAL; }
+int64_t sys_sched_get_priority_min(int32_t policy) { return policy == SCHED_NORMAL ? 0 : -EINVAL; }
+int64_t sys_getpriority(int32_t which, int32_t who)
+{
+    (void)who;
+    return which >= PRIO_PROCESS && which <= PRIO_USER ? 20 : -EINVAL; /* 20 - nice, as the ABI wants it */
+}
+
+int64_t sys_getcpu(struct user_ptr cpu, struct user_ptr node, struct user_ptr unused)
+{
+    (void)unused;
+    if (!user_ptr_is_null(cpu) && put_user_u32(cpu, (uint32_t)thread_current()->cpu) != 0)
+        return -EFAULT;
+    return user_ptr_is_null(node) ? 0 : put_user_u32(node, 0);
+}
+
+int64_t sys_membarrier(int32_t command, uint32_t flags, int32_t cpu)
+{
+    (void)cpu;
+    if (flags != 0)
+        return -EINVAL;
+    if (command == MEMBARRIER_CMD_QUERY)
+        return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    if (command != MEMBARRIER_CMD_GLOBAL && command != MEMBARRIER_CMD_PRIVATE_EXPEDITED
+        && command != MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+        return -EINVAL;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* one CPU: its own barrier is everyone's */
+    return 0;
+}

@@ -1,0 +1,2 @@
+/* The generated table of syscalls, as a part of the kernel. */
+#include <abi/syscall_table.inc.c>
