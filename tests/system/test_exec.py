@@ -88,13 +88,14 @@ def test_host_directory(run_inside, tmp_path):
     os.utime(folder / "data", (1_000_000_000, 1_000_000_000))
     result = run_inside("""
 import os, sys
+print(sorted(os.listdir('/host')))
 sys.path.insert(0, '/host')
 import tool
-print(sorted(os.listdir('/host')), tool.VALUE)
+print(tool.VALUE)
 print(open('/host/link').read(), os.readlink('/host/link'), int(os.stat('/host/data').st_mtime))
 print(open('/host/data', 'rb').read() == bytes(range(256)) * 100)
 """, "--with", folder)
-    assert result == (0, b"['data', 'link', 'sub', 'tool.py'] 5\nfrom outside sub/text 1000000000\nTrue\n", "")
+    assert result == (0, b"['data', 'link', 'sub', 'tool.py']\n5\nfrom outside sub/text 1000000000\nTrue\n", "")
 
 
 def test_host_directory_of_300_mb(run_inside, tmp_path):

@@ -23,6 +23,8 @@ from .cpio import CpioWriter
 from .machine import Machine, PANIC_STATUS, VmError, temporary_directory
 from .serial_line import CANNOT_START
 
+# QEMU writes each byte by itself. Reading in portions, and not each byte, leaves it the processor.
+GATHER_SECONDS = 0.002
 KEPT = 16384  # bytes of each stream that are remembered, to know whether a panic's text was among them
 STDOUT_PORT, STDERR_PORT, STATUS_PORT = 0x404, 0x405, 0x406
 TIMEOUT_STATUS, FAILED_STATUS = 124, 126
@@ -57,6 +59,7 @@ class _Stream:
                     self.sink.flush()
                 except (BrokenPipeError, ValueError):
                     self.broken.set()
+                time.sleep(GATHER_SECONDS)
 
 
 class _Buffer(bytearray):
