@@ -27,13 +27,16 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
         if (top > rank || (top == rank && !nested && rank != LOCK_RANK_LEAF))
             panic("lock order: %s (rank %u) taken by %s while it holds a lock of rank %u", name, rank, me->name, top);
     }
-    if (me->held_count < THREAD_MAX_LOCKS) {
-        me->held[me->held_count].lock = lock;
-        me->held[me->held_count].rank = rank;
-        me->held_count++;
-    } else if (!locks_broken) {
-        panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
+    uint32_t slot = me->held_count;
+    if (slot == THREAD_MAX_LOCKS) {
+        if (!locks_broken)
+            panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
+        return;
     }
+    me->held_count = slot + 1; /* first: an interrupt handler uses the slots from held_count on */
+    __asm__ volatile("" : : : "memory");
+    me->held[slot].lock = lock;
+    me->held[slot].rank = rank;
 }
 
 LOCAL void lock_note_released(const void *lock, const char *name)
@@ -42,9 +45,10 @@ LOCAL void lock_note_released(const void *lock, const char *name)
     for (uint32_t i = me->held_count; i-- > 0;) {
         if (me->held[i].lock != lock)
             continue;
-        me->held_count--;
-        for (; i < me->held_count; i++)
+        for (; i + 1 < me->held_count; i++)
             me->held[i] = me->held[i + 1];
+        __asm__ volatile("" : : : "memory");
+        me->held_count--; /* last, for the same reason */
         return;
     }
     if (!locks_broken)
