@@ -47,7 +47,7 @@ def test_boot_line_says_what_this_is(boot, tmp_path):
 
 def test_block_by_keyboard(boot):
     machine = boot()
-    screen.type_lines(machine, "for i in range(3):\ni * 11\n")
+    screen.type_lines(machine, "for i in range(3):\n    i * 11\n")
     assert "0\n11\n22\n" in machine.serial.text
 
 
@@ -55,10 +55,10 @@ def test_block_on_the_serial_line(boot):
     machine = boot()
     machine.serial.send("def f(n):\r")
     machine.serial.wait_for(screen.NEXT_PROMPT)
-    machine.serial.send("return n * 2\r")
+    machine.serial.send("    return n * 2\r")
     machine.serial.wait_for(screen.NEXT_PROMPT)
     machine.serial.send("\r")
-    machine.serial.wait_for(screen.FIRST_PROMPT)
+    machine.serial.wait_for("\n" + screen.FIRST_PROMPT)
     assert ask(machine, "f(21)") == "42\n"
 
 
@@ -101,9 +101,11 @@ def test_exit_powers_off(boot, firmware):
     assert machine.wait(timeout=30) == 0
 
 
-def test_ctrl_d_powers_off(boot):
+def test_ctrl_d_asks_and_powers_off(boot):
     machine = boot()
     machine.qmp.press("ctrl", "d")
+    machine.serial.wait_for(r"^Power off\?.*\Z")
+    machine.qmp.type_text("y\n")
     assert machine.wait(timeout=30) == 0
 
 
