@@ -170,7 +170,7 @@ def build(args):
                            in zip(named.items(), checksums(tool, list(named.values()))))
         texts = {"cmdline.txt": args.cmdline.read_bytes() if args.cmdline else b"", "manifest": manifest.encode()}
         files = {}
-        # Copies (links where that works): mcopy takes the time of the source file.
+        # Copies, because mcopy takes the time of the source file.
         for name, path in [("EFI/BOOT/BOOTX64.EFI", args.efi), *((f"polyglot/{n}", p) for n, p in named.items())]:
             files[name] = copy = scratch / Path(name).name
             copy.write_bytes(path.read_bytes())
