@@ -18,7 +18,7 @@ enum clock_reference { CLOCK_REFERENCE_HPET, CLOCK_REFERENCE_PIT, CLOCK_REFERENC
 
 /*
  * Measures the TSC and the local APIC timer against HPET (PIT when
- * hpet_registers is NULL); takes about 5 ms. `lapic_registers` is the mapped
+ * hpet_registers is NULL); takes about 3 ms. `lapic_registers` is the mapped
  * xAPIC window; it is not used in x2APIC mode. The vector in the timer's LVT
  * entry is kept. `cmos_century_register` is the FADT's CENTURY index, 0: none.
  * 0, or -EIO when nothing counts.
