@@ -13,3 +13,12 @@ pub const message = @import("message.zig");
 pub const port = @import("port.zig");
 pub const rsdp = @import("rsdp.zig");
 pub const video = @import("video.zig");
+
+test {
+    _ = command_line;
+    _ = elf;
+    _ = manifest;
+    _ = memory_map;
+    _ = rsdp;
+    _ = video;
+}

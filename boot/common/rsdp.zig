@@ -14,3 +14,15 @@ pub fn search(memory: []const u8) ?usize {
     }
     return null;
 }
+
+test "root pointer with and without a good checksum" {
+    var memory: [1024]u8 = @splat(0);
+    try std.testing.expectEqual(null, search(&memory));
+    @memcpy(memory[512..520], "RSD PTR ");
+    try std.testing.expectEqual(null, search(&memory));
+    var sum: u8 = 0;
+    for (memory[512..532]) |byte| sum +%= byte;
+    memory[520] = 0 -% sum;
+    try std.testing.expectEqual(512, search(&memory));
+    try std.testing.expectEqual(null, search(memory[0..528]));
+}

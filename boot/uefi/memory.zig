@@ -110,3 +110,70 @@ fn typeOf(kind: uefi.tables.MemoryType) boot.MemoryType {
         else => .reserved,
     };
 }
+
+/// A firmware whose memory map changes, so that the first exits are refused.
+const FakeFirmware = struct {
+    var refusals: usize = 0;
+    var key: usize = 100;
+
+    fn getMemoryMap(
+        size: *usize,
+        buffer: ?[*]align(@alignOf(uefi.tables.MemoryDescriptor)) u8,
+        map_key: *uefi.tables.MemoryMapKey,
+        descriptor_size: *usize,
+        version: *u32,
+    ) callconv(uefi.cc) uefi.Status {
+        const stride = 48; // larger than the structure, as firmware has it
+        const descriptors = [_]uefi.tables.MemoryDescriptor{
+            descriptor(.conventional_memory, 0, 0x9f),
+            descriptor(.runtime_services_data, 0x9f000, 1),
+            descriptor(.boot_services_data, 0x100000, 0x1000),
+            descriptor(.loader_data, 0x1100000, 0x100),
+        };
+        for (&descriptors, 0..) |*d, i| @memcpy(buffer.?[i * stride ..][0..@sizeOf(@TypeOf(d.*))], std.mem.asBytes(d));
+        size.* = descriptors.len * stride;
+        key += 1;
+        map_key.* = @enumFromInt(key);
+        descriptor_size.* = stride;
+        version.* = 1;
+        return .success;
+    }
+
+    fn descriptor(kind: uefi.tables.MemoryType, base: u64, pages: u64) uefi.tables.MemoryDescriptor {
+        return .{
+            .type = kind,
+            .physical_start = base,
+            .virtual_start = 0,
+            .number_of_pages = pages,
+            .attribute = @bitCast(@as(u64, 0)),
+        };
+    }
+
+    fn exit(_: uefi.Handle, map_key: uefi.tables.MemoryMapKey) callconv(uefi.cc) uefi.Status {
+        if (refusals == 0) return if (@intFromEnum(map_key) == key) .success else .invalid_parameter;
+        refusals -= 1;
+        return .invalid_parameter;
+    }
+};
+
+test "boot services end after refusals, with the map of the last try" {
+    var services: uefi.tables.BootServices = undefined;
+    services._getMemoryMap = FakeFirmware.getMemoryMap;
+    services._exitBootServices = FakeFirmware.exit;
+    var memory: Memory = .{ .services = &services };
+    memory.claims[0] = .{ .base = 0x1100000, .end = 0x1140000, .kind = .file };
+    memory.claim_count = 1;
+    // SAFETY: a handle is never dereferenced.
+    const image: uefi.Handle = @ptrFromInt(0x1000);
+    var info: boot.BootInfo = undefined;
+
+    FakeFirmware.refusals = 3;
+    try memory.exitBootServices(image, &info);
+    try std.testing.expectEqual(5, info.memory_count);
+    try std.testing.expectEqual(0x1000, info.memory[0].base);
+    try std.testing.expectEqual(.file, info.memory[3].type);
+    try std.testing.expectEqual(.loader, info.memory[4].type);
+
+    FakeFirmware.refusals = exit_attempts;
+    try std.testing.expectError(error.ExitRefused, memory.exitBootServices(image, &info));
+}
