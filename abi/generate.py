@@ -6,6 +6,10 @@ writes, below DIR/abi/:
     errno.h, signal.h, constants.h, structs.h   values and layouts; user-space types as `struct abi_<name>`
     syscalls.h               SYS_<name> numbers, sys_<name>() prototypes, the table's types
     syscall_table.inc.c      dispatch adapters, the table by number, names of errors: included by one kernel .c file
+
+    python abi/generate.py --docs docs/syscalls.md
+
+writes the list for readers.
 Headers are C11 that tcc parses. A file whose content did not change is not touched. Python 3.11, no packages.
 Other generators (bindings, documentation) import load() and the type tables from here.
 """
@@ -246,21 +250,27 @@ def table_source(table):
     return "\n".join(lines)
 
 
+def documentation(table):
+    """Markdown: the calls that work with their arguments, the others by name."""
+    works = [call for call in table["syscalls"] if call.implemented]
+    absent = [call for call in table["syscalls"] if not call.implemented]
+    lines = ["# Syscalls", "",
+             "Written by `python abi/generate.py --docs docs/syscalls.md` from abi/syscalls.toml; change that file.",
+             "Numbers, arguments and structures are those of Linux on x86-64. What a call leaves out is said in docs/limits.md.",
+             "", f"## {len(works)} calls that work", "", "| number | call | result |", "|---:|---|---|"]
+    for call in works:
+        arguments = ", ".join(f"{a.name}: {a.kind} {a.pointed}".rstrip() for a in call.arguments)
+        lines.append(f"| {call.number} | `{call.name}({arguments})` | {call.result} |")
+    lines += ["", f"## {len(absent)} calls that return ENOSYS", "", ", ".join(call.name for call in absent) + ".", ""]
+    return "\n".join(lines)
+
+
 def write_if_changed(path, text):
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Generate the C headers and tables of the syscall ABI.")
-    parser.add_argument("--output", required=True, type=Path, help="directory; files go to its abi/")
-    options = parser.parse_args()
-    try:
-        table = load()
-    except TableError as error:
-        print(f"abi/syscalls.toml: {error}", file=sys.stderr)
-        return 1
-    directory = options.output / "abi"
+def write_headers(table, directory):
     directory.mkdir(parents=True, exist_ok=True)
     constants = guard("constants.h", [], constant_groups(table["constants"]))
     for name, text in {
@@ -269,6 +279,24 @@ def main():
         "syscall_table.inc.c": table_source(table),
     }.items():
         write_if_changed(directory / name, text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Generate the C headers and tables of the syscall ABI.")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write the C files to DIR/abi/")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write the list of syscalls for readers")
+    options = parser.parse_args()
+    if options.output is None and options.docs is None:
+        parser.error("nothing to do: give --output or --docs")
+    try:
+        table = load()
+    except TableError as error:
+        print(f"abi/syscalls.toml: {error}", file=sys.stderr)
+        return 1
+    if options.docs is not None:
+        write_if_changed(options.docs, documentation(table))
+    if options.output is not None:
+        write_headers(table, options.output / "abi")
     return 0
 
 

@@ -160,3 +160,8 @@ def test_every_implemented_row_has_its_function():
     assert rows - found.keys() == set(), "implemented = true, but there is no such function"
     assert found.keys() - rows == set(), "the function exists, but the row says implemented = false"
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_documentation_is_current():
+    assert (ROOT / "docs" / "syscalls.md").read_text() == generate.documentation(TABLE), \
+        "run: python abi/generate.py --docs docs/syscalls.md"
