@@ -11,6 +11,7 @@ pub const manifest = @import("manifest.zig");
 pub const memory_map = @import("memory_map.zig");
 pub const message = @import("message.zig");
 pub const port = @import("port.zig");
+pub const Progress = @import("progress.zig").Progress;
 pub const rsdp = @import("rsdp.zig");
 pub const video = @import("video.zig");
 

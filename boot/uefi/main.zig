@@ -103,7 +103,7 @@ fn readSmall(volume: Volume, name: []const u8, buffer: []u8) ?[]u8 {
     };
     const size = volume_module.sizeOf(file) catch load.failRead(name, unreadable);
     if (size > buffer.len) load.failRead(name, "it is too large");
-    _ = volume_module.read(file, @intCast(size), buffer) catch load.failRead(name, unreadable);
+    _ = volume_module.read(file, name, @intCast(size), buffer) catch load.failRead(name, unreadable);
     return buffer[0..@intCast(size)];
 }
 
@@ -119,7 +119,7 @@ fn loadFile(memory: *Memory, volume: Volume, entry: common.manifest.Entry, info:
     const phys = claim(memory, entry.name, size, 4096, .file);
     // SAFETY: claim() gave this memory to us alone.
     const buffer = @as([*]u8, @ptrFromInt(phys))[0..@intCast(size)];
-    const checksum = volume_module.read(file, @intCast(entry.size), buffer) catch load.failRead(entry.name, unreadable);
+    const checksum = volume_module.read(file, entry.name, @intCast(entry.size), buffer) catch load.failRead(entry.name, unreadable);
     load.checkChecksum(entry, checksum);
     load.addFile(info, entry, phys);
 }

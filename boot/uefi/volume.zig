@@ -50,7 +50,9 @@ pub fn sizeOf(file: *File) Error!u64 {
 }
 
 /// Reads `size` bytes to the start of `buffer`, zeroes the rest, and returns the XXH64 of the bytes.
-pub fn read(file: *File, size: usize, buffer: []u8) Error!u64 {
+/// `name` is for telling how far a slow disk has come.
+pub fn read(file: *File, name: []const u8, size: usize, buffer: []u8) Error!u64 {
+    var progress: common.Progress = .start(name, size);
     var hash = XxHash64.init(0);
     var done: usize = 0;
     while (done < size) {
@@ -59,6 +61,7 @@ pub fn read(file: *File, size: usize, buffer: []u8) Error!u64 {
         if (got == 0 or got > piece.len) return error.ReadFailed;
         hash.update(piece[0..got]);
         done += got;
+        progress.update(done);
     }
     @memset(buffer[size..], 0);
     return hash.final();

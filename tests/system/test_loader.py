@@ -20,6 +20,7 @@ from polyglot_vm import screen
 from polyglot_vm.machine import Machine, MachineOptions
 from polyglot_vm.serial_line import CANNOT_START
 
+FIRMWARES = ["bios", pytest.param("uefi", marks=pytest.mark.uefi)]
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOADERS = ROOT / "build" / "boot"
 OUT = ROOT / "build" / "tests" / "loader"
@@ -276,7 +277,7 @@ def check_boot(machine, memory, firmware):
     assert values["framebuffer"][1:4] == [1024, 768, 4096]
 
 
-@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=pytest.mark.uefi)])
+@pytest.mark.parametrize("firmware", FIRMWARES)
 def test_video_option(start, base_image, tmp_path, firmware):
     """The mode is set, and the framebuffer is what the screen shows: the kernel draws a green line."""
     machine = start(base_image, firmware=firmware, append="video=800x600")
@@ -288,6 +289,15 @@ def test_video_option(start, base_image, tmp_path, firmware):
 
 def test_impossible_video_option_is_ignored(start, base_image):
     assert report(start(base_image, append="video=1x1 video=nonsense"))["framebuffer"][1:3] == [1024, 768]
+
+
+@pytest.mark.parametrize("firmware", FIRMWARES)
+def test_slow_disk_shows_progress(start, base_image, monkeypatch, firmware):
+    drive = f"format=raw,id=slow,if=none,snapshot=on,throttling.bps-read=1500000,file={base_image}"
+    monkeypatch.setitem(machine_module.DISKS, "slow", ["-drive", drive, "-device", "virtio-blk-pci,drive=slow,bootindex=1"])
+    machine = start(base_image, disk="slow", firmware=firmware)
+    report(machine)
+    assert re.search(r"^Loading world.elf: \d0%$", machine.serial.text, re.M), machine.serial.text
 
 
 def test_edited_command_line(start, image):
@@ -402,9 +412,6 @@ def test_bios_damage(start, image, tmp_path, damage):
     change, pattern = BIOS_DAMAGES[damage]
     change(image)
     check_failure(start(image), tmp_path, pattern)
-
-
-FIRMWARES = ["bios", pytest.param("uefi", marks=pytest.mark.uefi)]
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)

@@ -20,7 +20,9 @@ pub fn bufferSize(size: u64) u64 {
 
 /// Reads `file` to `buffer`, which has bufferSize(file.size) bytes; zeroes what
 /// follows the file's end. Returns its XXH64.
-pub fn read(volume: *fat.Volume, file: fat.Node, buffer: []u8) fat.Error!u64 {
+/// `name` is for telling how far a slow disk has come.
+pub fn read(volume: *fat.Volume, file: fat.Node, name: []const u8, buffer: []u8) fat.Error!u64 {
+    var progress: common.Progress = .start(name, file.size);
     var pipeline: Pipeline = .{
         .disk = volume.disk,
         .extents = volume.extents(file),
@@ -36,6 +38,7 @@ pub fn read(volume: *fat.Volume, file: fat.Node, buffer: []u8) fat.Error!u64 {
         const end = @min(checked + @as(u64, sectors) * sector_size, file.size);
         hash.update(buffer[checked..@intCast(end)]);
         checked = @intCast(end);
+        progress.update(checked);
     }
     @memset(buffer[@intCast(file.size)..], 0);
     return hash.final();

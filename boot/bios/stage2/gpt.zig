@@ -29,6 +29,9 @@ const system_partition_type = [16]u8{
     0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
 };
 
+/// More than any disk has, less than overflows.
+const max_lba = 1 << 47;
+
 /// Large enough for the 128 entries of 128 bytes that the standard asks for.
 const max_entries_size = 32 << 10;
 var sector: [512]u8 align(512) = undefined;
@@ -54,7 +57,8 @@ fn findByHeader(disk: *const Disk, lba: u64) Error!Partition {
         return error.NoPartitionTable;
 
     const size = @as(u64, header.entry_count) * header.entry_size;
-    if (header.entry_size < 128 or size == 0 or size > max_entries_size) return error.NoPartitionTable;
+    if (header.entry_size < 128 or size == 0 or size > max_entries_size or header.entries_lba > max_lba)
+        return error.NoPartitionTable;
     const bytes = entries[0..@intCast(size)];
     try disk.read(header.entries_lba, entries[0..std.mem.alignForward(usize, bytes.len, 512)]);
     if (std.hash.Crc32.hash(bytes) != header.entries_crc) return error.NoPartitionTable;
@@ -64,7 +68,7 @@ fn findByHeader(disk: *const Disk, lba: u64) Error!Partition {
         if (!std.mem.eql(u8, entry[0..16], &system_partition_type)) continue;
         const first = std.mem.readInt(u64, entry[32..40], .little);
         const last = std.mem.readInt(u64, entry[40..48], .little);
-        if (first == 0 or last < first or last > 1 << 48) continue;
+        if (first == 0 or last < first or last > max_lba) continue;
         return .{ .first = first, .sectors = last - first + 1 };
     }
     return error.NoSystemPartition;

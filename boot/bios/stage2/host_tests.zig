@@ -152,7 +152,7 @@ fn readFile(fake: *Fake, name: []const u8) !u64 {
     if (size >= buffer.len) return error.TooLarge;
     const room = buffer[0..@intCast(size)];
     buffer[room.len] = guard;
-    const checksum = try files.read(&volume, file, room);
+    const checksum = try files.read(&volume, file, name, room);
     try std.testing.expectEqual(guard, buffer[room.len]);
     return checksum;
 }

@@ -133,7 +133,7 @@ fn findFile(volume: *fat.Volume, folder: fat.Node, name: []const u8) ?fat.Node {
 fn readSmall(volume: *fat.Volume, folder: fat.Node, name: []const u8, buffer: []u8) ?[]u8 {
     const file = findFile(volume, folder, name) orelse return null;
     if (files.bufferSize(file.size) > buffer.len) load.failRead(name, fat.describe(error.TooLarge));
-    _ = files.read(volume, file, buffer) catch |err| load.failRead(name, fat.describe(err));
+    _ = files.read(volume, file, name, buffer) catch |err| load.failRead(name, fat.describe(err));
     return buffer[0..file.size];
 }
 
@@ -144,7 +144,7 @@ fn loadFile(volume: *fat.Volume, folder: fat.Node, entry: common.manifest.Entry,
     const phys = claim(entry.name, size, 4096, .file);
     // SAFETY: claim() gave this memory to us alone.
     const buffer = @as([*]u8, @ptrFromInt(phys))[0..@intCast(size)];
-    const checksum = files.read(volume, file, buffer) catch |err| load.failRead(entry.name, fat.describe(err));
+    const checksum = files.read(volume, file, entry.name, buffer) catch |err| load.failRead(entry.name, fat.describe(err));
     load.checkChecksum(entry, checksum);
     load.addFile(info, entry, phys);
 }
