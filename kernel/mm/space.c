@@ -135,7 +135,8 @@ LOCAL int space_split_at(struct address_space *space, vaddr_t address)
         return -ENOMEM;
     *upper = *area;
     upper->start = address;
-    upper->offset += (file_off_t)(address - area->start);
+    if (upper->inode != NULL)
+        upper->offset += (file_off_t)(address - area->start);
     area->end = address;
     if (area->committed != 0) {
         area->committed = area_pages(area);
@@ -433,7 +434,8 @@ int64_t space_remap(struct address_space *space, vaddr_t address, uint64_t old_s
     struct area model = *area;
     model.start = address + old_size;
     model.end = address + new_size;
-    model.offset = area->offset + (file_off_t)(model.start - area->start);
+    if (area->inode != NULL)
+        model.offset = area->offset + (file_off_t)(model.start - area->start);
     result = -ENOMEM;
     if (area->end == address + old_size && space_range_is_valid(space, address, new_size)
         && (next == NULL || next->start >= model.end)) {
@@ -451,7 +453,8 @@ int64_t space_remap(struct address_space *space, vaddr_t address, uint64_t old_s
         goto out;
     model.start = target;
     model.end = target + new_size;
-    model.offset = area->offset + (file_off_t)(address - area->start);
+    if (area->inode != NULL)
+        model.offset = area->offset + (file_off_t)(address - area->start);
     struct area *moved;
     result = space_add_area(space, &model, &moved);
     if (result == 0)

@@ -15,6 +15,7 @@
 #include <arch/x86_64/trap.h>
 #include <dev/host/host.h>
 #include <dev/tty/tty.h>
+#include <fs/tmpfs.h>
 #include <kernel/boot_file.h>
 #include <kernel/elf.h>
 #include <kernel/log.h>
@@ -206,6 +207,27 @@ LOCAL void world_enter_home(struct process *process)
     path_put(&start);
 }
 
+/*
+ * The program's own file, as a Linux program finds it: /proc/self/exe leads here,
+ * and libffi maps its trampolines from it. The bytes are the loader's, in place.
+ */
+LOCAL void world_publish_file(struct process *process, const uint8_t *data, size_t size)
+{
+    struct path start = { 0 };
+    struct file *file;
+    fs_context_get_root(process->fs, &start);
+    int error = vfs_make_parents(process->fs, WORLD_PATH, 0755);
+    if (error == 0)
+        error = vfs_open(process->fs, &start, WORLD_PATH, O_CREAT | O_RDWR | O_TRUNC, 0755, &file);
+    if (error == 0) {
+        error = tmpfs_set_content(file->inode, data, size);
+        file_put(file);
+    }
+    if (error != 0)
+        klog(LOG_WARNING, "world", "no " WORLD_PATH " (error %d): ctypes callbacks will not work", error);
+    path_put(&start);
+}
+
 LOCAL char *world_copy_string(const char *text)
 {
     char *copy = kmalloc(strlen(text) + 1);
@@ -239,6 +261,7 @@ void world_start(void)
     };
     if (world_build_stack(process->space, &image, &frame.rsp) != 0)
         panic("world: no memory for its stack");
+    world_publish_file(process, file, size);
     tty_set_controlling(process);
     world_open_console(process);
     world_enter_home(process);
