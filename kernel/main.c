@@ -34,6 +34,7 @@
 #include <kernel/sched/lock_debug.h>
 #include <kernel/sched/thread.h>
 #include <kernel/symbols.h>
+#include <kernel/test/crash.h>
 #include <kernel/test/ktest.h>
 #include <kernel/time/time.h>
 #include <kernel/version.h>
@@ -237,11 +238,9 @@ LOCAL void main_run_tests(void)
 
 LOCAL void main_late(void *unused)
 {
-    char value[16];
     (void)unused;
     main_run_steps(late_steps, ARRAY_COUNT(late_steps) - 1);
-    if (boot_option("panic", value, sizeof value) && strcmp(value, "test") == 0)
-        panic("asked for by the boot option panic=test");
+    crash_if_asked();
     main_run_tests();
     main_run_steps(&late_steps[ARRAY_COUNT(late_steps) - 1], 1);
 }

@@ -16,6 +16,8 @@ struct tty;
 
 struct credentials { uint32_t uid, gid, euid, egid; };
 
+#define PROCESS_MAX_AUXILIARY 24 /* entries of the auxiliary vector, AT_NULL included */
+
 struct process {
     int32_t id;                  /* pid */
     int32_t parent_id;
@@ -24,6 +26,8 @@ struct process {
     struct file_table *files;
     struct fs_context *fs;
     struct credentials credentials;
+    uint64_t auxiliary[2 * PROCESS_MAX_AUXILIARY]; /* the vector on its start stack, for /proc/PID/auxv */
+    size_t auxiliary_size;       /* bytes */
 
     struct mutex lock;
     /* lock */

@@ -143,12 +143,12 @@ LOCAL vaddr_t stack_push_string(struct stack_builder *stack, const char *text)
     return stack_push(stack, text, strlen(text) + 1);
 }
 
-LOCAL int world_build_stack(struct address_space *space, const struct world_image *image, vaddr_t *rsp)
+LOCAL int world_build_stack(struct process *process, const struct world_image *image, vaddr_t *rsp)
 {
-    int64_t base = space_map(space, 0, WORLD_STACK_SIZE, AREA_READ | AREA_WRITE, MAP_PRIVATE, NULL, 0, "[stack]");
+    int64_t base = space_map(process->space, 0, WORLD_STACK_SIZE, AREA_READ | AREA_WRITE, MAP_PRIVATE, NULL, 0, "[stack]");
     if (result_is_error(base))
         return (int)base;
-    struct stack_builder stack = { .space = space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16 };
+    struct stack_builder stack = { .space = process->space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16 };
     uint8_t random[16];
     random_fill(random, sizeof random);
     vaddr_t random_at = stack_push(&stack, random, sizeof random);
@@ -171,6 +171,9 @@ LOCAL int world_build_stack(struct address_space *space, const struct world_imag
         { AT_EXECFN, path }, { AT_MINSIGSTKSZ, 2048 + cpu_features.xsave_size },
         { AT_POLYGLOT_NATIVES, (uint64_t)(uintptr_t)&polyglot_natives }, { AT_NULL, 0 },
     };
+    STATIC_ASSERT(sizeof vector <= sizeof process->auxiliary, "struct process has room");
+    memcpy(process->auxiliary, vector, sizeof vector);
+    process->auxiliary_size = sizeof vector;
     stack.top = ALIGN_DOWN(stack.top, 16);
     if ((count * 8 + sizeof vector) % 16 != 0)
         stack.top -= 8; /* argc lies 16-aligned */
@@ -259,7 +262,7 @@ void world_start(void)
         .role = THREAD_IN_WORLD, .vector = VECTOR_SYSCALL_SLOW, .rip = image.entry, .cs = SELECTOR_KERNEL_CODE,
         .ss = SELECTOR_KERNEL_DATA, .rflags = RFLAGS_IF | 2,
     };
-    if (world_build_stack(process->space, &image, &frame.rsp) != 0)
+    if (world_build_stack(process, &image, &frame.rsp) != 0)
         panic("world: no memory for its stack");
     world_publish_file(process, file, size);
     tty_set_controlling(process);

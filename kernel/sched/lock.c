@@ -21,11 +21,14 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
 {
     struct thread *me = thread_current();
     if (lock_checks && !locks_broken && rank != LOCK_RANK_NONE && me->held_count > me->held_floor) {
-        uint32_t top = 0;
-        for (uint32_t i = me->held_floor; i < me->held_count; i++)
-            top = MAX(top, me->held[i].rank);
-        if (top > rank || (top == rank && !nested && rank != LOCK_RANK_LEAF))
-            panic("lock order: %s (rank %u) taken by %s while it holds a lock of rank %u", name, rank, me->name, top);
+        uint32_t top = me->held_floor;
+        for (uint32_t i = top; i < me->held_count; i++)
+            if (me->held[i].rank > me->held[top].rank)
+                top = i;
+        uint32_t highest = me->held[top].rank;
+        if (highest > rank || (highest == rank && !nested && rank != LOCK_RANK_LEAF))
+            panic("lock order: %s (rank %u) taken by %s while it holds %s (rank %u)", name, rank, me->name,
+                  me->held[top].name, highest);
     }
     uint32_t slot = me->held_count;
     if (slot == THREAD_MAX_LOCKS) {
@@ -36,6 +39,7 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
     me->held_count = slot + 1; /* first: an interrupt handler uses the slots from held_count on */
     __asm__ volatile("" : : : "memory");
     me->held[slot].lock = lock;
+    me->held[slot].name = name;
     me->held[slot].rank = rank;
 }
 

@@ -57,7 +57,7 @@ struct thread {
     uint64_t switches;
 
     /* own thread only */
-    struct { const void *lock; uint32_t rank; } held[THREAD_MAX_LOCKS];
+    struct { const void *lock; const char *name; uint32_t rank; } held[THREAD_MAX_LOCKS];
     uint32_t held_count;
     uint32_t held_floor;           /* locks below it belong to what an interrupt handler interrupted */
     struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */

@@ -35,7 +35,7 @@ def test_red_zone_survives_interrupts(run_inside):
     state = 12345
     for _ in range(2_000_000):
         state = (state * 1103515245 + 12345) & 0x7fffffff
-    result = run_inside(RED_ZONE, "--append", "hz=4000", timeout=300)
+    result = run_inside(RED_ZONE, "--append", "timerhz=4000", timeout=300)
     assert result == (0, f"0 {state}\n".encode(), "")
 
 
