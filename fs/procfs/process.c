@@ -207,6 +207,11 @@ LOCAL void procfs_generate_cmdline(const struct procfs_subject *subject, struct 
         text_append(text, subject->process->arguments, subject->process->arguments_size);
 }
 
+LOCAL void procfs_generate_auxv(const struct procfs_subject *subject, struct text *text)
+{
+    text_append(text, subject->process->auxiliary, subject->process->auxiliary_size);
+}
+
 LOCAL void procfs_generate_comm(const struct procfs_subject *subject, struct text *text)
 {
     text_print(text, "%s\n", subject->process->name);
@@ -385,6 +390,7 @@ LOCAL const struct procfs_entry *procfs_find_thread(struct procfs_subject *subje
 /* --- /proc/PID --------------------------------------------------------------------------- */
 
 static const struct procfs_entry procfs_process_entries[] = {
+    { .name = "auxv", .mode = S_IFREG | 0400, .generate = procfs_generate_auxv },
     { .name = "cmdline", .mode = S_IFREG | 0444, .generate = procfs_generate_cmdline },
     { .name = "comm", .mode = S_IFREG | 0444, .generate = procfs_generate_comm },
     { .name = "cwd", .mode = S_IFLNK | 0777, .read_link = procfs_read_cwd, .follow = procfs_follow_cwd },
