@@ -11,7 +11,7 @@ KINDS = [
     ("guard-page", r"page fault in the kernel: write of", "crash_guard_page"),
     ("lock-order", r"lock order: crash low", "crash_lock_order"),
     ("recursive-lock", r"lock order: crash", "crash_recursive_lock"),
-    ("sleep", r"sleeps while it holds a spinlock", "crash_sleep"),
+    ("sleep", r"boot sleeps while it holds a spinlock", "crash_sleep"),
     ("double-free", r"kmalloc-64: double free", "crash_double_free"),
 ]
 
