@@ -23,7 +23,7 @@ class Exhaustion(unittest.TestCase):
             with self.assertRaises(MemoryError):
                 fill()
             gc.collect()
-            self.assertLess(polyglot.memory()["WorldUsed"], self.used + ROOM // 4)
+            self.assertLess(polyglot.memory()["WorldUsed"], self.used + ROOM // 2)
             self.assertEqual(sum(range(1000)), 499500)
 
     def test_list_of_small_objects(self):

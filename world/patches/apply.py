@@ -76,6 +76,19 @@ def fetch_sources(checksums):
     }
 
 
+def update(source, target):
+    """Makes target equal to source and leaves alone what is equal, so that cargo rebuilds only what changed."""
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    for path in list(target.rglob("*")):
+        if path.is_file() and path.relative_to(target) not in wanted:
+            path.unlink()
+    for relative in wanted:
+        new, old = source / relative, target / relative
+        if not old.exists() or old.read_bytes() != new.read_bytes():
+            old.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(new, old)
+
+
 def main():
     current = STAMP.exists() and STAMP.read_text() == fingerprint()
     if "--check" in sys.argv[1:]:
@@ -84,12 +97,13 @@ def main():
         return
     checksums = read_checksums()
     sources = fetch_sources(checksums)
-    shutil.rmtree(PATCHED, ignore_errors=True)
     for name, version in checksums:
-        target = PATCHED / name
-        shutil.copytree(sources[name], target)
-        patch = HERE / f"{name}-{version}.patch"
-        subprocess.run(["patch", "--silent", "-p1", "-i", str(patch)], cwd=target, check=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            target = pathlib.Path(scratch) / name
+            shutil.copytree(sources[name], target)
+            patch = HERE / f"{name}-{version}.patch"
+            subprocess.run(["patch", "--silent", "-p1", "-i", str(patch)], cwd=target, check=True)
+            update(target, PATCHED / name)
     STAMP.write_text(fingerprint())
     print(f"world: patched {', '.join(name for name, _ in checksums)}")
 

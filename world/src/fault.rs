@@ -18,14 +18,15 @@ const SIGNALS: [(c_int, &str); 5] = [
 ];
 const MAX_FRAMES: usize = 64;
 
-/// Installs the handlers. Rust's runtime has given the main thread and its own threads alternate stacks.
+/// Installs the handlers. After the interpreter is built: its start-up sets every signal's handler anew, without
+/// flags. Rust's runtime has given the main thread and its own threads alternate stacks.
 pub fn install() {
     for (signal, _) in SIGNALS {
         // SAFETY: the handler only uses async-signal-safe calls and memory that the dead thread owns.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handle as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESETHAND;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigaction(signal, &action, std::ptr::null_mut());
         }
     }
@@ -52,10 +53,11 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
         native_stack(&mut out, pc);
         BUSY.store(false, Ordering::SeqCst);
     }
-    // SA_RESETHAND: a fault happens again with the default action; the others are raised again.
-    if matches!(signal, libc::SIGABRT) {
-        // SAFETY: no memory is involved.
-        unsafe { libc::raise(signal) };
+    // A fault happens again when this returns, now with the default action; what was sent is sent again.
+    // SAFETY: no memory is involved.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
     }
 }
 

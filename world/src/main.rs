@@ -30,7 +30,6 @@ static ALLOCATOR: memory::Allocator = memory::Allocator;
 fn main() {
     memory::install();
     interrupt::install();
-    fault::install();
     let options = exec::handed_over().unwrap_or_else(|| options::parse(std::env::args_os()));
     std::process::exit(run::run(options));
 }

@@ -1,7 +1,7 @@
 //! Building the interpreter and running one program in it, with python3's exit statuses.
 
 use crate::options::{Mode, Options};
-use crate::{polyglot, shell};
+use crate::{fault, polyglot, shell};
 use rustpython_vm::{
     AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, scope::Scope,
 };
@@ -14,6 +14,7 @@ pub fn run(options: Options) -> i32 {
         mode = Mode::Stdin;
     }
     let interpreter = build(settings);
+    fault::install();
     interpreter.run(|vm| run_mode(vm, mode)) as i32
 }
 

@@ -101,7 +101,6 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             memory::with_reserve(|| report(vm, error));
         }
         memory::with_reserve(|| flush(vm));
-        memory::settle();
     }
 }
 
