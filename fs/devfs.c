@@ -24,10 +24,20 @@ struct device_entry {
 /* Entries are only added, in front: readers need no lock. */
 static struct device_entry *devfs_devices;
 static struct fs_context *devfs_context; /* relative names start in /dev */
+static struct super *devfs_super;        /* the one instance, however often it is mounted */
 
 static const struct super_ops devfs_super_ops = {
     .name = "devtmpfs", .status = tmpfs_super_status, .free = tmpfs_super_free
 };
+
+LOCAL int devfs_create(const char *source, const char *options, struct super **super)
+{
+    super_get(devfs_super);
+    *super = devfs_super;
+    return 0;
+}
+
+static struct file_system devfs_type = { .name = "devtmpfs", .create = devfs_create };
 
 LOCAL const struct file_ops *devfs_find(uint32_t device, bool is_block, void **private_data)
 {
@@ -69,16 +79,19 @@ int devfs_link(const char *name, const char *target)
 LOCAL int devfs_mount(void)
 {
     struct path point;
-    struct super *super;
     int error = vfs_create(devfs_context, NULL, "/dev", S_IFDIR | 0755, 0);
     if (error != 0 && error != -EEXIST)
         return error;
     error = path_walk(devfs_context, NULL, "/dev", WALK_DIRECTORY, &point);
     if (error != 0)
         return error;
-    error = tmpfs_create_super(&devfs_super_ops, 0, &super);
-    if (error == 0)
-        error = mount_add(super, &point, "devtmpfs", 0);
+    error = tmpfs_create_super(&devfs_super_ops, 0, &devfs_super);
+    if (error == 0) {
+        super_get(devfs_super); /* ours: it outlives being unmounted */
+        __atomic_add_fetch(&devfs_super->mounts, 1, __ATOMIC_ACQ_REL);
+        file_system_register(&devfs_type);
+        error = mount_add(devfs_super, &point, "devtmpfs", 0);
+    }
     path_put(&point);
     if (error == 0)
         error = path_walk(devfs_context, NULL, "/dev", WALK_DIRECTORY, &point);

@@ -62,9 +62,11 @@ void super_put(struct super *super)
 
 void super_discard(struct super *super)
 {
-    struct inode *root = super->root;
-    super->root = NULL;
-    inode_put(root);
+    if (__atomic_load_n(&super->mounts, __ATOMIC_ACQUIRE) == 0) {
+        struct inode *root = super->root;
+        super->root = NULL;
+        inode_put(root);
+    }
     super_put(super);
 }
 

@@ -124,6 +124,7 @@ struct super_ops {
 
 struct super {
     uint32_t references; /* atomic: one per mount and inode */
+    uint32_t mounts;     /* atomic */
     const struct super_ops *ops;
     uint64_t device;     /* st_dev */
     struct inode *root;  /* referenced until the last unmount */
@@ -180,7 +181,7 @@ MUST_CHECK int inode_get_page(struct inode *inode, uint64_t index, bool shared, 
 void super_init(struct super *super, const struct super_ops *ops);
 void super_get(struct super *super);
 void super_put(struct super *super);
-/* Ends a file system that is mounted nowhere (any more): drops its root and the caller's reference. */
+/* Drops the caller's reference and, when the file system is mounted nowhere (any more), its root. */
 void super_discard(struct super *super);
 
 #endif

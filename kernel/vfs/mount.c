@@ -31,6 +31,7 @@ void mount_put(struct mount *mount)
         dentry_put(mount->root);
         dentry_put(mount->point);
         dentry_cache_shrink(0); /* names of the file system that goes */
+        __atomic_sub_fetch(&mount->super->mounts, 1, __ATOMIC_ACQ_REL);
         super_discard(mount->super);
         kfree(mount);
         mount = parent;
@@ -71,6 +72,7 @@ int mount_add(struct super *super, const struct path *point, const char *source,
     if (mount->root == NULL)
         goto no_memory;
     inode_get(super->root);
+    __atomic_add_fetch(&super->mounts, 1, __ATOMIC_ACQ_REL);
     mount->references = 1;
     mount->super = super;
     mount->flags = flags;
