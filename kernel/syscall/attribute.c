@@ -1,6 +1,6 @@
 /*
  * Syscalls on attributes: stat and its kin, modes, owners, times, sizes by name,
- * access checks. Extended attributes do not exist: -EOPNOTSUPP.
+ * access checks.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -391,88 +391,4 @@ int64_t sys_truncate(struct user_ptr path, int64_t size)
         error = inode_truncate(object.inode, (uint64_t)size);
     object_release(&object);
     return error;
-}
-
-/* --- extended attributes ----------------------------------------------------------------- */
-
-/* The file must exist; attributes of it cannot. */
-LOCAL int64_t attribute_no_extended(struct syscall_object *object, int error)
-{
-    if (error != 0)
-        return error;
-    object_release(object);
-    return -EOPNOTSUPP;
-}
-
-LOCAL int64_t attribute_no_extended_at(struct user_ptr path, uint32_t flags)
-{
-    struct syscall_object object;
-    return attribute_no_extended(&object, object_find(&object, AT_FDCWD, path, flags));
-}
-
-LOCAL int64_t attribute_no_extended_fd(int32_t fd)
-{
-    struct syscall_object object;
-    return attribute_no_extended(&object, object_of_fd(&object, fd));
-}
-
-int64_t sys_setxattr(struct user_ptr path, struct user_ptr name, struct user_ptr value, uint64_t size, uint32_t flags)
-{
-    return attribute_no_extended_at(path, 0);
-}
-
-int64_t sys_lsetxattr(struct user_ptr path, struct user_ptr name, struct user_ptr value, uint64_t size,
-                      uint32_t flags)
-{
-    return attribute_no_extended_at(path, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_fsetxattr(int32_t fd, struct user_ptr name, struct user_ptr value, uint64_t size, uint32_t flags)
-{
-    return attribute_no_extended_fd(fd);
-}
-
-int64_t sys_getxattr(struct user_ptr path, struct user_ptr name, struct user_ptr value, uint64_t size)
-{
-    return attribute_no_extended_at(path, 0);
-}
-
-int64_t sys_lgetxattr(struct user_ptr path, struct user_ptr name, struct user_ptr value, uint64_t size)
-{
-    return attribute_no_extended_at(path, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_fgetxattr(int32_t fd, struct user_ptr name, struct user_ptr value, uint64_t size)
-{
-    return attribute_no_extended_fd(fd);
-}
-
-int64_t sys_listxattr(struct user_ptr path, struct user_ptr list, uint64_t size)
-{
-    return attribute_no_extended_at(path, 0);
-}
-
-int64_t sys_llistxattr(struct user_ptr path, struct user_ptr list, uint64_t size)
-{
-    return attribute_no_extended_at(path, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_flistxattr(int32_t fd, struct user_ptr list, uint64_t size)
-{
-    return attribute_no_extended_fd(fd);
-}
-
-int64_t sys_removexattr(struct user_ptr path, struct user_ptr name)
-{
-    return attribute_no_extended_at(path, 0);
-}
-
-int64_t sys_lremovexattr(struct user_ptr path, struct user_ptr name)
-{
-    return attribute_no_extended_at(path, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_fremovexattr(int32_t fd, struct user_ptr name)
-{
-    return attribute_no_extended_fd(fd);
 }

@@ -23,6 +23,11 @@ void file_discard(struct file *file);
 MUST_CHECK int vfs_create_locked(const struct path *directory, const struct name *name, uint32_t mode,
                                  uint32_t device, struct dentry **child);
 
+/* May entries of this directory be changed? Its lock is held. 0, -EROFS, or -ENOENT: it was removed meanwhile. */
+MUST_CHECK int tree_check_directory(const struct path *directory);
+/* One name of `inode` is gone: counts. Locks of the directory and, for a directory, of the inode are held. */
+void tree_drop_name(struct inode *parent, struct inode *inode);
+
 /* Drops the flock(2) lock that was taken through this file. */
 void file_lock_release(struct file *file);
 
