@@ -391,6 +391,26 @@ static const struct file_ops tty_controlling_file_ops = {
     .open = tty_open_controlling,
 };
 
+/* The input buffer of the console tty. */
+static uint8_t *tty_ring;
+static uint64_t *tty_delimiters;
+
+void tty_reset(void)
+{
+    /* Colours, margins, alternate screen and bracketed paste off, cursor shown. */
+    static const char terminal_reset[] = "\033[0m\033[r\033[?1049l\033[?2004l\033[?2026l\033[?25h\r";
+    irq_flags_t flags = spin_lock_irq(&tty_console.lock);
+    bool first = tty_console.line.size == 0;
+    line_init(&tty_console.line, tty_ring, tty_delimiters, TTY_INPUT_SIZE, &tty_line_ops, &tty_console);
+    tty_console.session = 0;
+    tty_console.foreground = 0;
+    if (!first) {
+        tty_write_ports_locked(&tty_console, (const uint8_t *)terminal_reset, sizeof(terminal_reset) - 1);
+        tty_update_throttle_locked(&tty_console);
+    }
+    spin_unlock_irq(&tty_console.lock, flags);
+}
+
 void tty_init(void)
 {
     static const struct { const char *name; uint32_t mode, device; const struct file_ops *ops; } devices[] = {
@@ -399,14 +419,11 @@ void tty_init(void)
         { "tty1", S_IFCHR | 0600, DEVICE_NUMBER(4, 1), &tty_file_ops },
         { "ttyS0", S_IFCHR | 0600, DEVICE_NUMBER(4, 64), &tty_file_ops },
     };
-    uint8_t *ring = vmalloc(TTY_INPUT_SIZE, PAGE_USE_KERNEL);
-    uint64_t *delimiters = vmalloc(TTY_INPUT_SIZE / 8, PAGE_USE_KERNEL);
-    if (ring == NULL || delimiters == NULL)
+    tty_ring = vmalloc(TTY_INPUT_SIZE, PAGE_USE_KERNEL);
+    tty_delimiters = vmalloc(TTY_INPUT_SIZE / 8, PAGE_USE_KERNEL);
+    if (tty_ring == NULL || tty_delimiters == NULL)
         panic("tty: no memory for the input buffer");
-
-    irq_flags_t flags = spin_lock_irq(&tty_console.lock);
-    line_init(&tty_console.line, ring, delimiters, TTY_INPUT_SIZE, &tty_line_ops, &tty_console);
-    spin_unlock_irq(&tty_console.lock, flags);
+    tty_reset();
 
     for (size_t i = 0; i < ARRAY_COUNT(devices); i++) {
         int error = devfs_register(devices[i].name, devices[i].mode, devices[i].device, devices[i].ops, &tty_console);

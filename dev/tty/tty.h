@@ -37,6 +37,10 @@ struct tty_port {
 /* Boot step: makes the tty's buffers and registers /dev/console, /dev/tty, /dev/tty1, /dev/ttyS0. */
 void tty_init(void);
 
+/* Settings and terminal as after boot, typed input dropped, nobody's controlling terminal: for a new process 1.
+ * Context: threads; nobody may have the tty open. */
+void tty_reset(void);
+
 /* Adds a port, for ever. Context: boot and threads. */
 void tty_attach(struct tty_port *port);
 

@@ -25,6 +25,7 @@
 #include <kernel/proc/process.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/random.h>
+#include <kernel/time/time.h>
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
@@ -281,10 +282,43 @@ void world_start(void)
     thread_put(thread);
 }
 
+LOCAL void world_restart(void *unused)
+{
+    (void)unused;
+    tty_reset();
+    world_start();
+}
+
+/* Deaths that follow each other within this time count as one trouble. */
+#define WORLD_TROUBLE_TIME (20 * NANOS_PER_SECOND)
+#define WORLD_MAX_RESTARTS 10
+
+/* May the world be started again? Not for ever, when it dies at once each time. */
+LOCAL bool world_may_restart(void)
+{
+    static nanos_t last_death; /* of the one world there is */
+    static unsigned deaths;
+    nanos_t now = clock_monotonic();
+    deaths = now - last_death < WORLD_TROUBLE_TIME ? deaths + 1 : 1;
+    last_death = now;
+    return deaths <= WORLD_MAX_RESTARTS;
+}
+
 void world_ended(int status)
 {
     const int signal = status & 0x7f;
-    if (signal != 0)
-        klog(LOG_CRITICAL, "world", "process 1 was ended by signal %d: nothing is left to run", signal);
-    machine_power_off(signal != 0 ? 128 + signal : status >> 8 & 0xff);
+    if (signal == 0)
+        machine_power_off(status >> 8 & 0xff);
+    if (host_is_present()) { /* tools/vm exec: the program's end is the machine's */
+        klog(LOG_CRITICAL, "world", "process 1 was ended by signal %d", signal);
+        machine_power_off(128 + signal);
+    }
+    if (!world_may_restart())
+        panic("the world was ended by signal %d, the %dth time in a row", signal, WORLD_MAX_RESTARTS + 1);
+    klog(LOG_CRITICAL, "world", "process 1 was ended by signal %d; starting it again (dmesg keeps the report)", signal);
+    struct thread *thread = thread_create("restart", world_restart, NULL);
+    if (thread == NULL)
+        panic("world: no memory to start it again");
+    thread_start(thread);
+    thread_put(thread);
 }

@@ -1,0 +1,62 @@
+"""A world that dies by a fault is started again: the kernel, its log and its files live on, and nothing leaks."""
+
+import re
+
+from polyglot_vm.screen import NEXT_PROMPT
+
+PROMPT = r"\n>>> \Z"
+FAULT = "import ctypes; ctypes.string_at(8)"
+
+
+def ask(machine, line):
+    machine.serial.send(line + "\r")
+    return machine.serial.wait_for(NEXT_PROMPT, timeout=60)
+
+
+def free_memory(machine):
+    machine.serial.send("print('free', [l for l in open('/proc/meminfo') if 'MemFree' in l][0].split()[1])\r")
+    found = machine.serial.wait_for(r"\nfree (\d+)\s", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    return int(found[1])
+
+
+def die(machine):
+    machine.serial.send(FAULT + "\r")
+    machine.serial.wait_for(r"fatal: Segmentation fault at address 0x8", timeout=60)
+    machine.serial.wait_for(r"ended by signal 11; starting it again", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+
+
+def test_the_world_is_started_again(boot):
+    machine = boot()
+    ask(machine, "open('/root/kept', 'w').write('still here')")
+    die(machine)
+    machine.serial.send("print(open('/root/kept').read())\r")
+    machine.serial.wait_for(r"\nstill here", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    machine.serial.send("import polyglot; print(any('ended by signal 11' in str(l) for l in str(polyglot.dmesg()).splitlines()))\r")
+    machine.serial.wait_for(r"\nTrue", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    before = free_memory(machine)
+    for _ in range(5):
+        die(machine)
+    assert before - free_memory(machine) < 64  # kB
+    machine.serial.send("exit()\r")
+    assert machine.wait(timeout=60) == 0
+
+
+def test_with_threads_inside_system_calls(boot):
+    """Threads that sleep, read a pipe and wait for a lock leave the kernel when the world ends."""
+    machine = boot()
+    for line in ("import threading, time, os, queue",
+                 "r, w = os.pipe()",
+                 "start = lambda f, *a: threading.Thread(target=f, args=a, daemon=True).start()",
+                 "start(time.sleep, 1000); start(os.read, r, 1); start(queue.Queue().get)",
+                 "start(lambda: [None for _ in iter(int, 1)])"):
+        ask(machine, line)
+    die(machine)
+    machine.serial.send("import os; print(len(os.listdir('/proc/self/task')))\r")
+    machine.serial.wait_for(r"\n1\s", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    machine.serial.send("exit()\r")
+    assert machine.wait(timeout=60) == 0
