@@ -1,10 +1,8 @@
 """A world that dies by a fault is started again: the kernel, its log and its files live on, and nothing leaks."""
 
-import re
-
 from polyglot_vm.screen import NEXT_PROMPT
 
-PROMPT = r"\n>>> \Z"
+PROMPT = r">>> \Z"
 FAULT = "import ctypes; ctypes.string_at(8)"
 
 
