@@ -13,6 +13,7 @@ PROMPT = b"\x1b[?2004h\x1b[?2026h\r\x1b[K>>> \r\x1b[4C\x1b[?2026l"
 @pytest.mark.parametrize("data, text", [
     (b"one\r\ntwo", "one\ntwo"),
     (b"\x1b[1;31mred\x1b[0m plain", "red plain"),
+    (b"a\tb", "a       b"),
     (b"abc\rX", "Xbc"),
     (b"abc\r\x1b[KX", "X"),
     (b"abc\b\bX", "aXc"),

@@ -214,6 +214,11 @@ class Machine:
         self.serial.drain()
         return status
 
+    def cpu_seconds(self):
+        """Processor time that QEMU has used so far, proc(5): fields 14 and 15 of stat."""
+        fields = Path(f"/proc/{self.qemu.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def messages(self):
         """What QEMU itself said."""
         self.log.seek(0)

@@ -27,7 +27,7 @@ class SerialTimeout(AssertionError):
 
 
 class Transcript:
-    """The lines that a terminal output leaves on an endless sheet. Obeyed: CR, LF, BS, and the CSI
+    """The lines that a terminal output leaves on an endless sheet. Obeyed: CR, LF, BS, TAB, and the CSI
     sequences that line editing uses (cursor moves A-D and G, erasing J and K); others are dropped."""
 
     def __init__(self):
@@ -72,6 +72,8 @@ class Transcript:
             self.column = 0  # as CR LF: the tty puts a CR before it
             if self.row == len(self.lines):
                 self.lines.append("")
+        elif character == "\t":
+            self._write(" " * (8 - self.column % 8))
         elif character == "\b":
             self.column = max(0, self.column - 1)
 
