@@ -44,7 +44,8 @@ struct epoll_watch {
     struct epoll *epoll;
     struct file *file;
     int fd;
-    uint32_t events;        /* wanted, with EPOLLET and EPOLLONESHOT; 0: disabled until it is modified */
+    uint32_t events;        /* wanted, with EPOLLET and EPOLLONESHOT */
+    bool is_disabled;       /* EPOLLONESHOT has reported; until it is modified */
     uint64_t data;
     struct list file_link;  /* file->epoll_links */
     struct list ready_link; /* ready_lock */
@@ -153,7 +154,7 @@ LOCAL void epoll_forget_file(struct file *file)
 /* What is asked for at least; errors and hang-ups are always reported. */
 LOCAL uint32_t epoll_interest(const struct epoll_watch *watch)
 {
-    return watch->events == 0 ? 0 : watch->events | EPOLLERR | EPOLLHUP;
+    return watch->is_disabled ? 0 : watch->events | EPOLLERR | EPOLLHUP;
 }
 
 LOCAL int epoll_add(struct epoll *epoll, int fd, struct file *file, const struct abi_epoll_event *event)
@@ -183,6 +184,7 @@ LOCAL int epoll_add(struct epoll *epoll, int fd, struct file *file, const struct
 LOCAL int epoll_modify(struct epoll_watch *watch, const struct abi_epoll_event *event)
 {
     watch->events = event->events;
+    watch->is_disabled = false;
     watch->data = event->data;
     if (file_poll(watch->file, NULL) & epoll_interest(watch))
         epoll_make_ready(watch);
@@ -278,7 +280,7 @@ LOCAL size_t epoll_harvest(struct epoll *epoll, struct abi_epoll_event *events, 
         events[found].data = watch->data;
         found++;
         if (watch->events & EPOLLONESHOT)
-            watch->events = 0;
+            watch->is_disabled = true;
         else if (!(watch->events & EPOLLET)) {
             /* Level-triggered: to be asked again next time, behind the others. A wake-up may have queued it already. */
             flags = spin_lock_irq(&epoll->ready_lock);

@@ -39,7 +39,11 @@ struct procfs_entry {
     uint8_t number_type;     /* DT_... of those */
 };
 
-extern const struct procfs_entry procfs_root;      /* system.c */
+extern const struct procfs_entry procfs_root;      /* reports.c: /proc/polyglot */
+#define PROCFS_REPORT_COUNT 7
+extern const struct procfs_entry procfs_reports[PROCFS_REPORT_COUNT];
+
+/* system.c */
 extern const struct procfs_entry procfs_process;   /* process.c: /proc/PID */
 
 /* system.c */

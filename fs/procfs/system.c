@@ -363,6 +363,7 @@ static const struct procfs_entry procfs_root_entries[] = {
     FILE_ENTRY("uptime", procfs_generate_uptime),
     FILE_ENTRY("version", procfs_generate_version),
     TABLE_ENTRY("sys", procfs_sys_entries),
+    { .name = "polyglot", .mode = S_IFDIR | 0555, .children = procfs_reports, .child_count = PROCFS_REPORT_COUNT },
     { .name = "self", .mode = S_IFLNK | 0777, .read_link = procfs_read_self },
     { .name = "thread-self", .mode = S_IFLNK | 0777, .read_link = procfs_read_thread_self },
 };

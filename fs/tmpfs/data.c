@@ -34,10 +34,11 @@ LOCAL int tmpfs_charge_page(struct super *super)
     return -ENOSPC;
 }
 
-LOCAL void tmpfs_uncharge_pages(struct super *super, uint64_t count)
+/* Gives a charged page up; a mapping may keep it, and its commit, for longer than the file does. */
+LOCAL void tmpfs_release_page(struct super *super, struct page *page)
 {
-    __atomic_sub_fetch(&tmpfs_super_of(super)->pages, count, __ATOMIC_RELAXED);
-    page_uncommit(count);
+    __atomic_sub_fetch(&tmpfs_super_of(super)->pages, 1, __ATOMIC_RELAXED);
+    page_put_committed(page);
 }
 
 /* --- pages ------------------------------------------------------------------------------- */
@@ -78,7 +79,8 @@ LOCAL int tmpfs_own_page(struct inode *inode, uint64_t index, bool within_size, 
         return -ENOSPC;
     struct page *fresh = page_alloc(0, PAGE_USE_FILE, PAGE_ACCOUNTED | (borrowed == NULL ? PAGE_ZERO : PAGE_NORMAL));
     if (fresh == NULL) {
-        tmpfs_uncharge_pages(inode->super, 1);
+        __atomic_sub_fetch(&tmpfs_super_of(inode->super)->pages, 1, __ATOMIC_RELAXED);
+        page_uncommit(1);
         return -ENOSPC;
     }
     if (borrowed != NULL)
@@ -100,10 +102,8 @@ LOCAL int tmpfs_own_page(struct inode *inode, uint64_t index, bool within_size, 
     if (error == 0)
         page_get(found);
     spin_unlock(&file->lock);
-    if (found != fresh) {
-        page_put(fresh);
-        tmpfs_uncharge_pages(inode->super, 1);
-    }
+    if (found != fresh)
+        tmpfs_release_page(inode->super, fresh);
     *out = found;
     return error;
 }
@@ -140,8 +140,7 @@ LOCAL void tmpfs_drop_pages(struct inode *inode, uint64_t first, uint64_t last)
         inode->pages -= count;
         spin_unlock(&file->lock);
         for (size_t i = 0; i < count; i++)
-            page_put(pages[i]);
-        tmpfs_uncharge_pages(inode->super, count);
+            tmpfs_release_page(inode->super, pages[i]);
     } while (count == TMPFS_BATCH);
 }
 

@@ -25,6 +25,7 @@
 #define FLAG_FREE_HEAD 1
 #define FLAG_ACCOUNTED 2
 #define FLAG_MANAGED   4 /* RAM that belongs to the allocator */
+#define FLAG_UNCOMMIT  8 /* its commit ends with it: page_put_committed() */
 
 #define BLOCK_BYTES (PAGE_SIZE << (PAGE_MAX_ORDER - 1))
 
@@ -129,7 +130,11 @@ void page_free(struct page *page, unsigned order)
     used_pages[page->use] -= 1ULL << order;
     if (page->flags & FLAG_ACCOUNTED) {
         page->flags &= (uint16_t)~FLAG_ACCOUNTED;
-        outstanding += 1ULL << order;
+        if (page->flags & FLAG_UNCOMMIT)
+            committed -= 1ULL << order;
+        else
+            outstanding += 1ULL << order;
+        page->flags &= (uint16_t)~FLAG_UNCOMMIT;
     }
     page_free_locked(page, order);
     spin_unlock_irq(&page_lock, irq);
@@ -144,6 +149,15 @@ void page_put(struct page *page)
         if (__atomic_compare_exchange_n(&page->references, &old, old - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             return;
     page_free(page, 0);
+}
+
+void page_put_committed(struct page *page)
+{
+    irq_flags_t irq = spin_lock_irq(&page_lock);
+    KASSERT(page->flags & FLAG_ACCOUNTED);
+    page->flags |= FLAG_UNCOMMIT;
+    spin_unlock_irq(&page_lock, irq);
+    page_put(page);
 }
 
 void page_set_use(struct page *page, enum page_use use)

@@ -37,6 +37,9 @@ MUST_CHECK struct page *page_alloc(unsigned order, enum page_use use, enum page_
 void page_free(struct page *page, unsigned order);   /* drops the only reference */
 void page_get(struct page *page);
 void page_put(struct page *page);                    /* order-0 pages; frees at zero */
+/* As page_put(), by the owner of a PAGE_ACCOUNTED page who also gives up the page's commit: that ends when the page
+ * is freed, which may be later (a file was cut while a mapping still has its page). */
+void page_put_committed(struct page *page);
 void page_set_use(struct page *page, enum page_use use);
 
 paddr_t page_to_phys(const struct page *page);

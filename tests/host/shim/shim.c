@@ -76,6 +76,8 @@ void *kmalloc(size_t size) { return shim_may_allocate() ? malloc(size) : NULL; }
 void *kzalloc(size_t size) { return shim_may_allocate() ? calloc(1, size) : NULL; }
 void kfree(void *pointer) { free(pointer); }
 
+#define SHIM_UNCOMMIT 1 /* in struct page.flags: its commit ends with it */
+
 static struct page shim_page_table[SHIM_PAGES];
 static _Alignas(4096) char shim_memory[SHIM_PAGES * 4096];
 static uint64_t shim_used, shim_committed, shim_commit_limit = SHIM_PAGES, shim_permanent;
@@ -115,7 +117,16 @@ void page_put(struct page *page)
     if (before == 1) {
         memset(page_to_virt(page), 0xee, 4096);
         shim_used--;
+        if (page->flags & SHIM_UNCOMMIT)
+            page_uncommit(1);
+        page->flags = 0;
     }
+}
+
+void page_put_committed(struct page *page)
+{
+    page->flags |= SHIM_UNCOMMIT;
+    page_put(page);
 }
 
 void *page_to_virt(const struct page *page) { return shim_memory + (size_t)(page - shim_page_table) * 4096; }

@@ -242,12 +242,14 @@ TEST(pages_for_mappings)
     CHECK_EQUAL(((char *)page_to_virt(last))[0], 4);
     CHECK_EQUAL(((char *)page_to_virt(last))[1], 0);
     page_put(last);
-    /* A mapped page outlives the file. */
+    /* A mapped page outlives the file, and so does its commit. */
     file_put(file);
     CHECK_EQUAL(tree_unlink("f"), 0);
     dentry_cache_shrink(0);
     CHECK(memcmp(page_to_virt(page), "shared", 6) == 0);
+    uint64_t committed = shim_pages_committed();
     page_put(page);
+    CHECK_EQUAL(shim_pages_committed(), committed - 1);
     tree_end();
 }
 
