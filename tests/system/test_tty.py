@@ -132,8 +132,8 @@ def test_screen_answers_queries(boot):
     """Somebody types at the keyboard: the screen's terminal tells its identity and where the cursor is."""
     machine = boot()
     define(machine, "import os, termios, tty\n"
-           "def query(text):\n    old = termios.tcgetattr(0); tty.setraw(0); os.write(1, text); data = os.read(0, 100)\n"
-           "    termios.tcsetattr(0, termios.TCSADRAIN, old); print(data)\n")
+           "def query(text):\n    old = termios.tcgetattr(0); tty.setraw(0); os.write(1, text)\n"
+           "    data = os.read(0, 100); termios.tcsetattr(0, termios.TCSADRAIN, old); print(data)\n")
     machine.serial.mark = len(machine.serial.text)
     machine.qmp.type_text("query(b'\\033[5;7H\\033[6n')\n")
     machine.serial.wait_for(re.escape(r"b'\x1b[5;7R'"))
@@ -178,3 +178,33 @@ def test_panic_is_on_the_screen(boot, tmp_path, monkeypatch):
     time.sleep(0.5)
     seen = read_screen(machine, tmp_path)
     assert "PANIC: " in seen and "main_late" in seen
+
+
+def test_requests(boot):
+    """The ioctls behind os, termios and fcntl (by number where RustPython has no name), on every name of the tty."""
+    machine = boot()
+    ask(machine, "import fcntl, os, select, struct, termios, time, tty")
+    for name in ("/dev/tty", "/dev/console", "/dev/tty1", "/dev/ttyS0"):
+        assert ask(machine, f"fd = os.open('{name}', os.O_RDWR); os.isatty(fd), os.get_terminal_size(fd)[0] > 0") \
+            == "(True, True)\n"
+    assert ask(machine, "os.tcgetpgrp(0) == os.getpgrp()") == "True\n"
+    assert ask(machine, "os.tcsetpgrp(0, os.getpgrp())") == ""
+    assert ask(machine, "struct.unpack('i', fcntl.ioctl(0, 0x5429, bytes(4)))[0] == os.getsid(0)") == "True\n"
+    assert ask(machine, "struct.unpack('i', fcntl.ioctl(0, termios.FIONREAD, bytes(4)))") == "(0,)\n"
+    assert ask(machine, "struct.unpack('i', fcntl.ioctl(1, termios.TIOCOUTQ, bytes(4)))[0] < 20000") == "True\n"
+    assert ask(machine, "termios.tcdrain(1), termios.tcflush(0, termios.TCIOFLUSH), termios.tcflow(1, termios.TCOON)") \
+        == "(None, None, None)\n"
+    assert ask(machine, "fcntl.ioctl(0, 0x5424, bytes(4))") == "b'\\x00\\x00\\x00\\x00'\n"
+    define(machine, "def error(request, data=bytes(44)):\n    try: fcntl.ioctl(0, request, data)\n"
+                    "    except OSError as e: print(e.errno)\n")
+    assert ask(machine, "error(0x5499)") == "25\n"  # ENOTTY
+    assert ask(machine, "select.select([0], [1], [], 0)") == "([], [1], [])\n"
+    start(machine, "print('ready'); select.select([0], [], [], 30)[0], os.read(0, 9)")
+    machine.serial.send("x\r")
+    machine.serial.wait_for(re.escape(r"([0], b'x\n')"))
+    machine.serial.wait_for(READY)
+    define(machine, "def size(columns, rows):\n"
+                    "    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('4H', rows, columns, 0, 0))\n")
+    define(machine, "import signal\nseen = []\n"
+                    "signal.signal(signal.SIGWINCH, lambda *a: seen.append(os.get_terminal_size(0)[:]))\n")
+    assert ask(machine, "size(100, 40); time.sleep(0.1); seen") == "[(100, 40)]\n"
