@@ -6,7 +6,7 @@
 #include <dev/tty/tty.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
-#include <kernel/mm/vmalloc.h>
+#include <kernel/mm/slab.h>
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
 #include <lib/parse.h>
@@ -145,12 +145,12 @@ LOCAL bool console_read_window_option(uint16_t *columns, uint16_t *rows)
 LOCAL bool console_init_screen(uint16_t columns, uint16_t rows)
 {
     static struct log_sink sink = { .name = "screen", .write = console_write_log };
-    void *memory = vmalloc(terminal_memory_size(columns, rows), PAGE_USE_KERNEL);
+    void *memory = kmalloc(terminal_memory_size(columns, rows));
     struct thread *thread = thread_create("console", console_thread, NULL);
 
     if (memory == NULL || thread == NULL) {
         klog(LOG_ERROR, "console", "no memory for the screen");
-        vfree(memory);
+        kfree(memory);
         if (thread != NULL)
             thread_put(thread);
         return false;
