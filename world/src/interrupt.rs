@@ -5,9 +5,9 @@
 //! when the handler raises, the exception leaves the computation as a panic and the bytecode loop
 //! raises it again. The computations are pure, so that nothing is left half done.
 
-use rustpython_vm::{signal, unwind};
+use rustpython_vm::{signal, unwind, vm::thread};
 
-/// Connects the polls and keeps panics from printing: their text becomes the exception's.
+/// Connects the polls and makes the text of a panic that of its exception.
 pub fn install() {
     malachite_nz::interrupt::set_hook(signal::poll);
     rustpython_sre_engine::interrupt::set_hook(signal::poll);
@@ -19,6 +19,10 @@ pub fn install() {
             .or_else(|| payload.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
         let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        unwind::describe_panic(format!("{message}{place}"));
+        if thread::current_vm_is_set() {
+            unwind::describe_panic(format!("{message}{place}"));
+        } else {
+            eprintln!("world: native code panicked: {message}{place}"); // there is no Python to raise it in
+        }
     }));
 }

@@ -7,6 +7,9 @@ use rustpython_vm::{
 };
 use std::io::{IsTerminal, Read};
 
+/// Where the library says it is; it is inside the binary, and no such folder exists.
+const STDLIB: &str = "/usr/lib/python";
+
 /// Runs what the options say and returns the exit status.
 pub fn run(options: Options) -> i32 {
     let Options { mut mode, settings } = options;
@@ -28,7 +31,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
-            state.config.paths.stdlib_dir = Some(rustpython_pylib::LIB_PATH.to_owned());
+            state.config.paths.stdlib_dir = Some(STDLIB.to_owned());
         })
         .build()
 }

@@ -24,7 +24,7 @@ use rustpython_vm::{
     unwind,
     vm::{VmCompileError, thread},
 };
-use rustyline::{Config, Editor, error::ReadlineError, history::DefaultHistory};
+use rustyline::{Cmd, Config, Editor, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -247,6 +247,8 @@ impl LineEditor {
         let config = Config::builder().tab_stop(4).indent_size(4).auto_add_history(false).build();
         let mut editor =
             Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
+        // Until there is completion the tab key indents.
+        editor.bind_sequence(KeyEvent(KeyCode::Tab, Modifiers::NONE), Cmd::Insert(1, "    ".to_owned()));
         let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".polyglot_history"));
         if let Some(path) = &history {
             // No file yet, or none readable: the history starts empty.
