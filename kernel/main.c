@@ -28,6 +28,7 @@
 #include <kernel/main.h>
 #include <kernel/mm/early.h>
 #include <kernel/mm/page.h>
+#include <kernel/monitor/monitor.h>
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
 #include <kernel/random.h>
@@ -223,6 +224,7 @@ static const struct boot_step late_steps[] = {
     { "serial line", serial_init },
     { "screen", console_init },
     { "keyboard", keyboard_init },
+    { "monitor", monitor_init },
     { "host channel", host_init },
     { "initramfs", main_unpack_initramfs },
     { "world", world_start },

@@ -1,5 +1,6 @@
 /* PS/2 keyboard; see keyboard.h. Commands: IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary
  * device controller. */
+#include <dev/tty/rescue.h>
 #include <dev/input/keyboard.h>
 
 #include <abi/errno.h>
@@ -35,6 +36,7 @@
 #define KEYBOARD_SET_LEDS 0xed
 #define KEYBOARD_ENABLE 0xf4
 #define KEYBOARD_SET_DEFAULTS 0xf6
+#define KEYBOARD_SYSRQ 0x54 /* PrintScreen with Alt: a key of its own, the kernel's */
 #define KEYBOARD_ACKNOWLEDGE 0xfa
 #define KEYBOARD_RESEND 0xfe
 
@@ -107,7 +109,9 @@ LOCAL void i8042_handle_byte(uint8_t byte)
 {
     uint8_t out[KEYBOARD_MAX_OUTPUT];
 
-    if (byte == KEYBOARD_ACKNOWLEDGE) {
+    if (byte == KEYBOARD_SYSRQ) {
+        (void)rescue_key_pressed();
+    } else if (byte == KEYBOARD_ACKNOWLEDGE) {
         i8042_acknowledged();
     } else if (byte == KEYBOARD_RESEND) {
         i8042.leds_state = LEDS_IDLE;

@@ -3,6 +3,7 @@
 
 #include <arch/x86_64/io.h>
 #include <arch/x86_64/irq.h>
+#include <dev/tty/rescue.h>
 #include <dev/tty/tty.h>
 #include <kernel/log.h>
 #include <kernel/sched/lock.h>
@@ -205,7 +206,8 @@ LOCAL void serial_receive(void)
         if (status & SERIAL_STATUS_BREAK) { /* comes with a zero byte that is no data */
             (void)tty_receive(&serial_port, bytes, count);
             count = 0;
-            tty_receive_break();
+            if (!rescue_key_pressed())
+                tty_receive_break();
         } else {
             bytes[count++] = byte;
         }

@@ -44,6 +44,10 @@ void tty_handle_events(struct tty *tty, unsigned events);
 /* Waits until everything written has left. 0 or -EINTR. */
 MUST_CHECK int tty_drain(struct tty *tty);
 
+/* rescue.c */
+bool rescue_take_input(const uint8_t *bytes, size_t size);
+void rescue_note_read(void);
+
 /* With the lock held. */
 void tty_flush_output_locked(struct tty *tty);
 void tty_update_throttle_locked(struct tty *tty);

@@ -1,12 +1,13 @@
 /* The console tty: reading, writing and ports; see tty.h. Settings and job control: tty_ioctl.c. */
 #include <dev/tty/private.h>
+#include <dev/tty/rescue.h>
 
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <abi/signal.h>
 #include <fs/devfs.h>
 #include <kernel/log.h>
-#include <kernel/mm/vmalloc.h>
+#include <kernel/mm/slab.h>
 #include <kernel/proc/process.h>
 #include <kernel/proc/signal.h>
 #include <kernel/time/time.h>
@@ -130,6 +131,8 @@ LOCAL size_t tty_receive_bytes(struct tty *tty, const uint8_t *bytes, size_t siz
 {
     size_t room = 0;
 
+    if (rescue_take_input(bytes, size))
+        return TTY_INPUT_SIZE;
     /* A signal is sent without the lock, so the bytes are taken up to the next one. */
     for (size_t i = 0; i < size;) {
         unsigned events = LINE_EVENT_NONE;
@@ -181,6 +184,21 @@ void tty_output_ready(void)
 {
     if (wait_queue_has_waiters(&tty_console.writers))
         wait_queue_wake_all(&tty_console.writers);
+}
+
+void rescue_give_back(uint8_t byte) { (void)tty_receive_bytes(&tty_console, &byte, 1); }
+
+void rescue_write(const char *text, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        irq_flags_t flags = spin_lock_irq(&tty_console.lock);
+        size_t count = MIN(MIN(size - done, TTY_CHUNK), tty_output_room_locked(&tty_console));
+        tty_write_ports_locked(&tty_console, (const uint8_t *)text + done, count);
+        spin_unlock_irq(&tty_console.lock, flags);
+        done += count;
+        if (count == 0)
+            (void)thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
+    }
 }
 
 /* --- file operations --------------------------------------------------------------------- */
@@ -258,6 +276,7 @@ LOCAL isize_t tty_read(struct file *file, struct io *io, file_off_t *position)
 
     if (error != 0 || io->size == 0)
         return error;
+    rescue_note_read();
     error = tty_claim(tty, &tty->reading, &tty->readers, nonblocking);
     if (error != 0)
         return error;
@@ -419,8 +438,8 @@ void tty_init(void)
         { "tty1", S_IFCHR | 0600, DEVICE_NUMBER(4, 1), &tty_file_ops },
         { "ttyS0", S_IFCHR | 0600, DEVICE_NUMBER(4, 64), &tty_file_ops },
     };
-    tty_ring = vmalloc(TTY_INPUT_SIZE, PAGE_USE_KERNEL);
-    tty_delimiters = vmalloc(TTY_INPUT_SIZE / 8, PAGE_USE_KERNEL);
+    tty_ring = kmalloc(TTY_INPUT_SIZE);
+    tty_delimiters = kmalloc(TTY_INPUT_SIZE / 8);
     if (tty_ring == NULL || tty_delimiters == NULL)
         panic("tty: no memory for the input buffer");
     tty_reset();

@@ -35,6 +35,7 @@ UPWARD = {
     ("dev", "kernel/vfs"): "devices are files",
     ("dev", "fs"): "devices appear in devfs",
     ("dev", "kernel/proc"): "a terminal has a foreground process group and sends signals",
+    ("kernel/report", "kernel/proc"): "reports name the process of a thread",
     ("fs", "kernel/proc"): "procfs shows processes; a broken pipe sends a signal",
 }
 

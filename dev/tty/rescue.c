@@ -1,0 +1,48 @@
+/* The rescue key, diverted input, and what the watchdog needs to know; see rescue.h. */
+#include <dev/tty/private.h>
+#include <dev/tty/rescue.h>
+#include <kernel/time/time.h>
+
+#define CTRL_C 3
+
+static const struct rescue_ops *rescue_ops;
+static volatile bool rescue_diverted;
+/* Ctrl-C typed since somebody last asked for input; written by interrupt handlers and readers, one word each. */
+static volatile unsigned rescue_interrupts;
+static volatile nanos_t rescue_first_interrupt;
+
+void rescue_register(const struct rescue_ops *ops) { rescue_ops = ops; }
+void rescue_divert_input(bool on) { rescue_diverted = on; }
+unsigned rescue_interrupts_typed(void) { return rescue_interrupts; }
+nanos_t rescue_first_interrupt_time(void) { return rescue_first_interrupt; }
+
+bool rescue_key_pressed(void)
+{
+    if (rescue_ops == NULL)
+        return false;
+    rescue_ops->key_pressed();
+    return true;
+}
+
+/* From tty_receive_bytes(). True: the bytes are taken. */
+bool rescue_take_input(const uint8_t *bytes, size_t size)
+{
+    if (rescue_ops == NULL)
+        return false;
+    if (rescue_diverted) {
+        rescue_ops->receive(bytes, size);
+        return true;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != CTRL_C)
+            continue;
+        if (rescue_interrupts == 0)
+            rescue_first_interrupt = clock_monotonic();
+        rescue_interrupts++;
+        rescue_ops->interrupt_typed(rescue_interrupts);
+    }
+    return false;
+}
+
+/* From tty_read(): the world is alive enough to ask for input. */
+void rescue_note_read(void) { rescue_interrupts = 0; }

@@ -1,0 +1,124 @@
+/* The reports on memory, interrupts, boot and devices, and the table of all. Threads: threads.c. */
+#include <arch/x86_64/acpi.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/interrupt.h>
+#include <dev/clock/clock.h>
+#include <kernel/main.h>
+#include <kernel/mm/page.h>
+#include <kernel/mm/slab_statistics.h>
+#include <kernel/report/private.h>
+#include <kernel/report/report.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+
+#define MAX_CACHES 128
+
+void report_print(const struct report_output *output, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = kvsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    output->print(output->context, line, MIN((size_t)length, sizeof line - 1));
+}
+
+LOCAL void report_memory(const struct report_output *output)
+{
+    static const char *const uses[PAGE_USE_COUNT] = {
+        [PAGE_USE_FREE] = "free", [PAGE_USE_RESERVED] = "boot files and firmware", [PAGE_USE_KERNEL] = "kernel",
+        [PAGE_USE_SLAB] = "object caches", [PAGE_USE_STACK] = "kernel stacks", [PAGE_USE_PAGE_TABLE] = "page tables",
+        [PAGE_USE_ANONYMOUS] = "world", [PAGE_USE_FILE] = "files",
+    };
+    struct page_statistics pages;
+    page_get_statistics(&pages);
+    report_print(output, "use\tpages\tKiB\n");
+    for (unsigned use = 0; use < PAGE_USE_COUNT; use++)
+        report_print(output, "%s\t%llu\t%llu\n", uses[use], (unsigned long long)pages.used[use],
+                     (unsigned long long)pages.used[use] * (PAGE_SIZE / 1024));
+    report_print(output, "promised to address spaces\t%llu\t%llu\n", (unsigned long long)pages.committed,
+                 (unsigned long long)pages.committed * (PAGE_SIZE / 1024));
+}
+
+/* Copied under the cache list's lock, printed without it. */
+struct cache_rows {
+    size_t count;
+    struct slab_statistics rows[MAX_CACHES];
+};
+
+LOCAL void report_copy_cache(const struct slab_statistics *statistics, void *context)
+{
+    struct cache_rows *rows = context;
+    if (rows->count < MAX_CACHES)
+        rows->rows[rows->count++] = *statistics;
+}
+
+LOCAL void report_slabs(const struct report_output *output)
+{
+    struct cache_rows *rows = report_allocate(sizeof *rows);
+    if (rows == NULL) {
+        report_print(output, "no memory for this report\n");
+        return;
+    }
+    slab_for_each_cache(report_copy_cache, rows);
+    report_print(output, "cache\tsize\tobjects\tcapacity\tKiB\n");
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct slab_statistics *row = &rows->rows[i];
+        report_print(output, "%s\t%zu\t%llu\t%llu\t%llu\n", row->name, row->object_size, (unsigned long long)row->objects,
+                     (unsigned long long)row->capacity, (unsigned long long)row->pages * (PAGE_SIZE / 1024));
+    }
+    report_free(rows);
+}
+
+LOCAL void report_interrupt(const struct interrupt_statistics *row, void *context)
+{
+    report_print(context, "%u\t%s\t%llu\n", row->vector, row->name, (unsigned long long)row->count);
+}
+
+LOCAL void report_interrupts(const struct report_output *output)
+{
+    report_print(output, "vector\tname\tcount\n");
+    interrupt_for_each(report_interrupt, (void *)(uintptr_t)output);
+}
+
+LOCAL void report_boot(const struct report_output *output)
+{
+    size_t count;
+    const struct boot_step_time *steps = boot_steps(&count);
+    report_print(output, "step\tstart us\tduration us\n");
+    for (size_t i = 0; i < count; i++)
+        report_print(output, "%s\t%lld\t%lld\n", steps[i].name, (long long)(steps[i].start / NANOS_PER_MICROSECOND),
+                     (long long)(steps[i].duration / NANOS_PER_MICROSECOND));
+}
+
+LOCAL void report_devices(const struct report_output *output)
+{
+    const struct boot_framebuffer *screen = &boot_info.framebuffer;
+    report_print(output, "device\tdetails\n");
+    report_print(output, "cpu\t%s; %u found, 1 in use\n", cpu_features.brand, acpi_info.cpu_count);
+    report_print(output, "clock\tTSC, %llu kHz\n", (unsigned long long)(clock_device_tsc_hz() / 1000));
+    report_print(output, "interrupt controllers\tlocal APIC, %u I/O APIC\n", acpi_info.ioapic_count);
+    if (screen->width != 0)
+        report_print(output, "screen\t%ux%u, %u bits a pixel, at %#llx\n", screen->width, screen->height,
+                     screen->bits_per_pixel, (unsigned long long)screen->phys);
+    report_print(output, "power\t%s\n", acpi_info.can_power_off ? "ACPI soft-off" : "no soft-off");
+}
+
+const struct report_kind report_kinds[] = {
+    { "threads", "every thread: state, CPU time, where it is", report_threads },
+    { "memory", "pages by use", report_memory },
+    { "slabs", "object caches", report_slabs },
+    { "locks", "locks that are held, and by whom", report_locks },
+    { "interrupts", "vectors and their counts", report_interrupts },
+    { "devices", "what was found", report_devices },
+    { "boot", "boot steps and their times", report_boot },
+};
+const size_t report_kind_count = ARRAY_COUNT(report_kinds);
+
+const struct report_kind *report_find(const char *name)
+{
+    for (size_t i = 0; i < report_kind_count; i++)
+        if (strcmp(report_kinds[i].name, name) == 0)
+            return &report_kinds[i];
+    return NULL;
+}

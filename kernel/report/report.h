@@ -1,0 +1,36 @@
+/*
+ * Reports: what the kernel can tell about itself, as lines of text. One table;
+ * /proc/polyglot/NAME and the monitor's commands both come from it.
+ *
+ * A report is a header line and rows, fields separated by tabs, so that a program
+ * can read it and a person too. Context: threads; nothing is kept locked while
+ * `print` runs, so it may sleep.
+ */
+#ifndef KERNEL_REPORT_REPORT_H
+#define KERNEL_REPORT_REPORT_H
+
+#include <lib/types.h>
+
+struct report_output {
+    void (*print)(void *context, const char *text, size_t length);
+    void *context;
+};
+
+struct report_kind {
+    const char *name;
+    const char *help; /* one line */
+    void (*write)(const struct report_output *output);
+};
+
+extern const struct report_kind report_kinds[];
+extern const size_t report_kind_count;
+
+/* NULL: no such report. */
+const struct report_kind *report_find(const char *name);
+
+void report_print(const struct report_output *output, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The frames of one thread by name, a line each. False: no such thread. */
+bool report_backtrace(const struct report_output *output, int32_t thread_id);
+
+#endif
