@@ -69,3 +69,21 @@ def test_damaged_image_is_told(tmp_path):
     result = vm("exec", program, "--image", image, "--timeout", 30)
     assert result.status != 0 and result.stdout == b""
     assert "checksum" in result.stderr.lower() or "damaged" in result.stderr.lower()
+
+
+def test_non_maskable_interrupts(boot):
+    """NMIs at any instruction of world and kernel change nothing: the computation's result is exact, all are counted."""
+    machine = boot()
+    machine.serial.send("print('be' + 'gin'); s = 1\r")
+    machine.serial.wait_for(r"\nbegin", timeout=60)
+    machine.serial.send("for i in range(300000): s = (s * 1103515245 + len(str(i))) & 0x7fffffff\r\r")
+    for _ in range(300):
+        machine.qmp.execute("inject-nmi")
+    machine.serial.send("print('sum', s)\r")
+    state = 1
+    for i in range(300000):
+        state = (state * 1103515245 + len(str(i))) & 0x7FFFFFFF
+    machine.serial.wait_for(rf"\nsum {state}\s", timeout=120)
+    machine.serial.send("print(open('/proc/interrupts').read())\r")
+    count = int(machine.serial.wait_for(r"\n +2: +(\d+) +nmi", timeout=60)[1])
+    assert 1 <= count <= 300  # two that meet count as one (SDM vol. 3, 6.7.1)
