@@ -116,16 +116,16 @@ def test_raw_reads_with_time(boot):
            "    data = os.read(0, 100); duration = time.monotonic() - begin\n"
            "    termios.tcsetattr(0, termios.TCSADRAIN, old); print(data, round(duration, 1))\n")
     start(machine, "read(0, 5)")
-    data, duration = machine.serial.wait_for(r"^(b'.*') ([\d.]+)").groups()
+    data, duration = machine.serial.wait_for(r"^(b'.*') ([\d.]+)\n").groups()
     assert data == "b''" and 0.4 < float(duration) < 3
     machine.serial.wait_for(r">>> \Z")
     start(machine, "read(3, 5)")
     machine.serial.send("ab")  # the time runs from the first byte on
-    assert machine.serial.wait_for(r"^(b'.*') ([\d.]+)")[1] == "b'ab'"
+    assert machine.serial.wait_for(r"^(b'.*') ([\d.]+)\n")[1] == "b'ab'"
     machine.serial.wait_for(r">>> \Z")
     start(machine, "read(3, 0)")
     machine.serial.send("abc")
-    assert machine.serial.wait_for(r"^(b'.*') ([\d.]+)")[1] == "b'abc'"
+    assert machine.serial.wait_for(r"^(b'.*') ([\d.]+)\n")[1] == "b'abc'"
 
 
 def test_screen_answers_queries(boot):
