@@ -181,6 +181,7 @@ LOCAL void main_check_memory(void)
 
 static const struct boot_step early_steps[] = {
     { "serial port", serial_init_early },
+    { "early screen", console_init_early },
     { "boot options", main_apply_options },
     { "cpu", main_check_cpu },
     { "early memory", early_init },
@@ -188,6 +189,7 @@ static const struct boot_step early_steps[] = {
     { "page tables", paging_init },
     { "page allocator", page_allocator_init },
     { "loader memory", page_free_loader_memory },
+    { "screen", console_init }, /* early: what goes wrong from here on is seen on it */
     { "memory check", main_check_memory },
     { "symbols", symbols_init },
     { "fpu", fpu_init },
@@ -222,7 +224,6 @@ static const struct boot_step late_steps[] = {
     { "procfs", procfs_init },
     { "tty", tty_init },
     { "serial line", serial_init },
-    { "screen", console_init },
     { "keyboard", keyboard_init },
     { "monitor", monitor_init },
     { "host channel", host_init },
