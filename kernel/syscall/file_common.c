@@ -77,6 +77,12 @@ void name_release(struct syscall_name *name)
         kfree(name->text);
 }
 
+bool name_is_empty(struct user_ptr path)
+{
+    char first;
+    return copy_from_user(&first, path, 1) == 0 && first == 0;
+}
+
 int object_of_fd(struct syscall_object *object, int32_t fd)
 {
     object->file = syscall_file(fd);
@@ -103,13 +109,8 @@ LOCAL int object_find_empty(struct syscall_object *object, int32_t directory)
 int object_find(struct syscall_object *object, int32_t directory, struct user_ptr path, uint32_t at_flags)
 {
     struct syscall_name name;
-    if (at_flags & AT_EMPTY_PATH) {
-        char first;
-        if (copy_from_user(&first, path, 1) != 0)
-            return -EFAULT;
-        if (first == 0)
-            return object_find_empty(object, directory);
-    }
+    if ((at_flags & AT_EMPTY_PATH) && name_is_empty(path))
+        return object_find_empty(object, directory);
     int error = name_take(&name, directory, path);
     if (error != 0)
         return error;

@@ -31,6 +31,7 @@ struct syscall_name {
 /* 0, -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOTDIR. Nothing to release on failure. */
 MUST_CHECK int name_take(struct syscall_name *name, int32_t directory, struct user_ptr path);
 void name_release(struct syscall_name *name);
+bool name_is_empty(struct user_ptr path);
 
 /* What a name or, with AT_EMPTY_PATH and "", a descriptor refers to. */
 struct syscall_object {

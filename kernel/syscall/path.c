@@ -128,6 +128,8 @@ int64_t sys_readlinkat(int32_t directory, struct user_ptr path, struct user_ptr 
         length = -EINVAL;
     else if (text != NULL)
         length = vfs_read_link(&object.path, text, MIN(size, PATH_SIZE_MAX));
+    if (length == -EINVAL && name_is_empty(path))
+        length = -ENOENT; /* "" means the descriptor only when that is a link */
     if (length > 0 && copy_to_user(buffer, text, (size_t)length) != 0)
         length = -EFAULT;
     kfree(text);

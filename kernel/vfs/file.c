@@ -191,6 +191,8 @@ isize_t file_write_at(struct file *file, struct io *io, file_off_t position)
 isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
 {
     file_off_t base;
+    if (inode_is_directory(file->inode) && whence != SEEK_SET && whence != SEEK_CUR)
+        return -EINVAL; /* positions in it are the file system's own */
     switch (whence) {
     case SEEK_SET: base = 0; break;
     case SEEK_CUR: base = file->position; break;

@@ -132,7 +132,7 @@ LOCAL int open_or_create(struct fs_context *fs, const struct path *start, const 
     if (error != 0)
         return error;
     if (last.is_special || last.has_slash) {
-        error = -EISDIR;
+        error = last.is_special && (flags & O_EXCL) ? -EEXIST : -EISDIR;
         goto out;
     }
     struct inode *parent = path_inode(&last.parent);

@@ -265,6 +265,7 @@ TEST(open_flags)
     CHECK_EQUAL(tree_open_error(".", O_DIRECTORY), 0);
     CHECK_EQUAL(tree_open_error(".", O_RDWR), -EISDIR);
     CHECK_EQUAL(tree_open_error(".", O_CREAT), -EISDIR);
+    CHECK_EQUAL(tree_open_error(".", O_CREAT | O_EXCL), -EEXIST);
     CHECK_EQUAL(tree_open_error("x/", O_CREAT | O_RDWR), -EISDIR);
     CHECK_EQUAL(tree_open_error("f/", O_RDONLY), -ENOTDIR);
     CHECK_EQUAL(tree_symlink("f", "l"), 0);
