@@ -1,0 +1,103 @@
+"""The world is killed at random instructions: a report and a new prompt each time, never a dead machine.
+
+A small client of QEMU's gdb stub (GDB manual, appendix E: Remote Serial Protocol) stops the CPU while Python
+computes, and breaks what the world relies on: RIP, RSP or a pointer register. Seeded; FAULTS=50 for more."""
+
+import os
+import random
+import re
+import socket
+import struct
+import time
+
+PROMPT = r">>> \Z"
+WORLD_IMAGE = range(0xFFFF_FFFF_9000_0000, 0xFFFF_FFFF_A000_0000)
+FAULTS = int(os.environ.get("FAULTS", "8"))
+WORK = "print('wo' + 'rk'); import json; [json.loads(json.dumps({str(i): [i] * 3})) for i in iter(int, 1)]"
+# Order of the `g` packet for x86-64: rax rbx rcx rdx rsi rdi rbp rsp r8..r15 rip.
+RAX, RBX, RSP, RIP = 0, 1, 7, 16
+KINDS = {
+    "jump": {RIP: 0x10},
+    "stack": {RSP: 0x20},
+    "stack into the kernel": {RSP: 0xFFFF_FFFF_8000_1000},
+    "jump into data": {RIP: 0xFFFF_A000_0000_0000},
+    "pointers": {RAX: 8, RBX: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8},
+}
+
+
+class Stub:
+    def __init__(self, path):
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.connect(str(path))
+        self.connection.settimeout(30)
+        # QEMU writes single registers only for a client that has asked for their description.
+        self.command("qSupported:xmlRegisters=i386")
+        self.command("qXfer:features:read:target.xml:0,ffb")
+
+    def _receive(self):
+        data = b""
+        while not re.search(rb"#[0-9a-f]{2}$", data):
+            data += self.connection.recv(65536)
+        self.connection.sendall(b"+")
+        return data[data.index(b"$") + 1:-3]
+
+    def command(self, text, answer=True):
+        data = text.encode()
+        self.connection.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xFF))
+        return self._receive() if answer else None
+
+    def stop(self):
+        self.connection.sendall(b"\x03")
+        return self._receive()
+
+    def resume(self):
+        self.command("c", answer=False)
+
+    def registers(self):
+        return struct.unpack("<17Q", bytes.fromhex(self.command("g").decode())[:17 * 8])
+
+    def set_register(self, number, value):
+        assert self.command(f"P{number:x}={struct.pack('<Q', value).hex()}") == b"OK"
+
+
+def break_the_world(stub, kind):
+    """Stops until the CPU is in the world's own code, then changes registers."""
+    for _ in range(200):
+        stub.stop()
+        if stub.registers()[RIP] in WORLD_IMAGE:
+            for number, value in KINDS[kind].items():
+                stub.set_register(number, value)
+            stub.resume()
+            return
+        stub.resume()
+        time.sleep(0.002)  # some progress before the next look; how much does not matter
+    raise AssertionError("the CPU was never seen in the world's code")
+
+
+def test_world_killed_at_random_instructions(boot, tmp_path):
+    chance = random.Random(20261123)
+    path = tmp_path / "gdb"
+    machine = boot(extra=["-gdb", f"unix:{path},server=on,wait=off"])
+    stub = Stub(path)
+    stub.command("?")
+    stub.resume()
+    deaths = 0
+    for number in range(FAULTS):
+        kind = list(KINDS)[number % len(KINDS)]
+        machine.serial.send(WORK + "\r")
+        machine.serial.wait_for(r"\nwork", timeout=60)
+        time.sleep(chance.random() / 5)  # a random place in the computation
+        break_the_world(stub, kind)
+        # Broken pointers may be overwritten before they are used: then the computation goes on.
+        end = machine.serial.wait_for(r"starting it again|Error|\n>>> ", timeout=60) if kind != "pointers" else None
+        if kind == "pointers":
+            machine.serial.send("\x03")
+            end = machine.serial.wait_for(r"starting it again|KeyboardInterrupt|Error", timeout=60)
+        deaths += end[0] == "starting it again"
+        machine.serial.wait_for(PROMPT, timeout=60)
+    assert deaths >= FAULTS * 3 // 5
+    machine.serial.send("40 + 2\r")
+    machine.serial.wait_for(r"\n42\s", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    machine.serial.send("print(open('/proc/polyglot/locks').read().count(chr(10)), 'line')\r")
+    machine.serial.wait_for(r"\n1 line|\n\d+ line", timeout=60)
