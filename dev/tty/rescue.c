@@ -10,10 +10,12 @@ static volatile bool rescue_diverted;
 /* Ctrl-C typed since somebody last asked for input; written by interrupt handlers and readers, one word each. */
 static volatile unsigned rescue_interrupts;
 static volatile nanos_t rescue_first_interrupt;
+static volatile unsigned rescue_reads;
 
 void rescue_register(const struct rescue_ops *ops) { rescue_ops = ops; }
 void rescue_divert_input(bool on) { rescue_diverted = on; }
 unsigned rescue_interrupts_typed(void) { return rescue_interrupts; }
+unsigned rescue_reads_begun(void) { return rescue_reads; }
 nanos_t rescue_first_interrupt_time(void) { return rescue_first_interrupt; }
 
 bool rescue_key_pressed(void)
@@ -45,4 +47,8 @@ bool rescue_take_input(const uint8_t *bytes, size_t size)
 }
 
 /* From tty_read(): the world is alive enough to ask for input. */
-void rescue_note_read(void) { rescue_interrupts = 0; }
+void rescue_note_read(void)
+{
+    rescue_interrupts = 0;
+    rescue_reads++;
+}

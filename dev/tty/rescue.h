@@ -29,6 +29,8 @@ void rescue_give_back(uint8_t byte);
 /* Ctrl-C typed since somebody last asked the tty for input; when the first of them was (monotonic). */
 unsigned rescue_interrupts_typed(void);
 nanos_t rescue_first_interrupt_time(void);
+/* How often the tty was asked for input since boot: a world that never asks never came to its prompt. */
+unsigned rescue_reads_begun(void);
 
 /* Writes text to every port of the console, past the tty's state. Context: threads. */
 void rescue_write(const char *text, size_t size);

@@ -14,6 +14,7 @@
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/trap.h>
 #include <dev/host/host.h>
+#include <dev/tty/rescue.h>
 #include <dev/tty/tty.h>
 #include <fs/tmpfs.h>
 #include <kernel/boot_file.h>
@@ -25,7 +26,6 @@
 #include <kernel/proc/process.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/random.h>
-#include <kernel/time/time.h>
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
@@ -289,19 +289,17 @@ LOCAL void world_restart(void *unused)
     world_start();
 }
 
-/* Deaths that follow each other within this time count as one trouble. */
-#define WORLD_TROUBLE_TIME (20 * NANOS_PER_SECOND)
-#define WORLD_MAX_RESTARTS 10
+/* Starts in a row that may end before the world asked for input. */
+#define WORLD_MAX_FAILED_STARTS 3
 
-/* May the world be started again? Not for ever, when it dies at once each time. */
+/* May the world be started again? Not for ever, when it never comes to its prompt. */
 LOCAL bool world_may_restart(void)
 {
-    static nanos_t last_death; /* of the one world there is */
-    static unsigned deaths;
-    nanos_t now = clock_monotonic();
-    deaths = now - last_death < WORLD_TROUBLE_TIME ? deaths + 1 : 1;
-    last_death = now;
-    return deaths <= WORLD_MAX_RESTARTS;
+    static unsigned reads_before, failed_starts; /* of the one world there is */
+    unsigned reads = rescue_reads_begun();
+    failed_starts = reads == reads_before ? failed_starts + 1 : 0;
+    reads_before = reads;
+    return failed_starts < WORLD_MAX_FAILED_STARTS;
 }
 
 void world_ended(int status)
@@ -314,7 +312,7 @@ void world_ended(int status)
         machine_power_off(128 + signal);
     }
     if (!world_may_restart())
-        panic("the world was ended by signal %d, the %dth time in a row", signal, WORLD_MAX_RESTARTS + 1);
+        panic("the world was ended by signal %d before its prompt, %d times in a row", signal, WORLD_MAX_FAILED_STARTS);
     klog(LOG_CRITICAL, "world", "process 1 was ended by signal %d; starting it again (dmesg keeps the report)", signal);
     struct thread *thread = thread_create("restart", world_restart, NULL);
     if (thread == NULL)
