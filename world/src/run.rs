@@ -32,6 +32,8 @@ fn build(settings: Settings) -> Interpreter {
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
             state.config.paths.stdlib_dir = Some(STDLIB.to_owned());
+            // Start-up makes no garbage worth looking for; run_mode turns this on again.
+            state.gc.disable();
         })
         .build()
 }
@@ -47,6 +49,7 @@ fn run_mode(vm: &VirtualMachine, mode: Mode) -> PyResult<()> {
     if vm.state.config.settings.faulthandler {
         vm.run_simple_string("import faulthandler; faulthandler.enable()")?;
     }
+    vm.state.gc.enable();
     match mode {
         Mode::Prompt => {
             vm.insert_sys_path(vm.new_pyobj(""))?;
