@@ -245,11 +245,10 @@ isize_t socket_receive(struct file *file, struct io *io, uint32_t flags, uint32_
         }
     } else {
         do {
-            result = io_remaining(io) == 0 ? 0 : socket_await_message(end, wait, deadline);
-            if (result > 0)
-                result = socket_take_bytes(end, io, peek);
-            else if (result == 0)
+            result = socket_await_message(end, wait, deadline);
+            if (result <= 0)
                 break;
+            result = socket_take_bytes(end, io, peek);
         } while (result == 0 && (flags & MSG_WAITALL) && !peek && io_remaining(io) > 0);
         if (io->done > 0)
             result = (isize_t)io->done;
