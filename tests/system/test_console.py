@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import termios
 import time
 
 import pytest
@@ -138,12 +139,17 @@ def test_memory_is_given_back(boot):
 
 
 def test_run_on_this_terminal():
-    """tools/vm run as a user has it: a real terminal, Ctrl-C for the guest, exit() ends it with status 0."""
+    """tools/vm run as a user has it: a real terminal with its size, Ctrl-C for the guest, exit() ends it with
+    status 0."""
     controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (33, 91))
     process = subprocess.Popen([VM, "run", "--terminal"], stdin=terminal, stdout=terminal, stderr=terminal)
     line = SerialLine(controller, controller)
     try:
         line.wait_for(screen.FIRST_PROMPT, 120)
+        line.send("import os; tuple(os.get_terminal_size(0))\r")
+        line.wait_for(r"^\(91, 33\)$")
+        line.wait_for(screen.FIRST_PROMPT)
         line.send("while True: pass\r\r")
         line.wait_for(r"\n")
         time.sleep(1)

@@ -121,6 +121,11 @@ def command_run(options):
               file=sys.stderr)
         display = "terminal"
     settings = machine_options(options, display=display, extra=options.qemu_arguments)
+    if display == "terminal" and sys.stdout.isatty() and "window=" not in settings.append:
+        # A serial line tells no size: lines are to be wrapped where this terminal wraps them.
+        size = os.get_terminal_size(sys.stdout.fileno())
+        if size.columns and size.lines:
+            settings.append = f"{settings.append} window={size.columns}x{size.lines}".lstrip()
     if options.dry_run:
         return print_command(settings)
     machine.require(settings)
