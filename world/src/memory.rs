@@ -29,6 +29,8 @@ const BLOCK_OVERHEAD: usize = 16;
 const BATCH: isize = 16 << 10;
 /// How far `with_reserve` may go above the hard limit.
 const RESERVE: usize = 8 << 20;
+/// After this much was freed malloc is told to give free pages back.
+const TRIM_STEP: usize = 64 << 20;
 /// malloc asks the kernel for this much beyond what it needs: start-up takes 80 calls of brk without.
 const HEAP_STEP: i32 = 1 << 20;
 /// How far a thread may go above it after its request has failed.
@@ -46,6 +48,8 @@ static MARK: AtomicUsize = AtomicUsize::new(usize::MAX);
 static SOFT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static FIRM: AtomicUsize = AtomicUsize::new(usize::MAX);
 static HARD: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The most that was in use since malloc last gave pages back.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// Threads with `crossed` set.
 static PENDING: AtomicUsize = AtomicUsize::new(0);
 
@@ -116,7 +120,8 @@ impl Account {
     }
 }
 
-/// Adds to `USED` and returns the sum. When usage falls below `soft` the mark goes back there.
+/// Adds to `USED` and returns the sum. When usage falls below `soft` the mark goes back there, and when it
+/// has fallen much, free pages go back to the kernel.
 fn add_used(change: isize) -> usize {
     let before = USED.fetch_add(change as usize, Relaxed);
     let after = before.wrapping_add(change as usize);
@@ -125,6 +130,13 @@ fn add_used(change: isize) -> usize {
         if before > soft && after <= soft {
             MARK.store(soft, Relaxed);
         }
+        if PEAK.load(Relaxed) > after.saturating_add(TRIM_STEP) {
+            PEAK.store(after, Relaxed);
+            // SAFETY: no memory of ours is involved. malloc by itself shrinks only the end of its heap.
+            unsafe { libc::malloc_trim(0) };
+        }
+    } else if after > PEAK.load(Relaxed) {
+        PEAK.store(after, Relaxed);
     }
     // Batches of frees can be ahead of those of the allocations: a sum below zero is none.
     if (after as isize) < 0 { 0 } else { after }

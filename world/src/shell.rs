@@ -210,12 +210,27 @@ fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
     ] {
         let _ = vm.sys_module.set_attr(name, value, vm);
     }
-    if let Err(panicked) = guard(vm, || {
+    let shown = guard(vm, || {
         vm.print_exception(&error);
         Ok(())
-    }) {
+    });
+    if shown.is_err() {
         eprintln!("the exception cannot be shown");
-        drop(panicked);
+    }
+    if error.fast_isinstance(vm.ctx.exceptions.memory_error) {
+        forget_locals(vm, &error);
+    }
+}
+
+/// Clears the locals of the frames an exception has left: what filled the memory is most often one
+/// of them, and the traceback in `sys` would hold it until the next exception.
+fn forget_locals(vm: &VirtualMachine, error: &PyBaseExceptionRef) {
+    let cleared = guard(vm, || {
+        let traceback = error.as_object().get_attr("__traceback__", vm)?;
+        vm.import("traceback", 0)?.get_attr("clear_frames", vm)?.call((traceback,), vm)
+    });
+    if let Err(error) = cleared {
+        vm.print_exception(&error);
     }
 }
 

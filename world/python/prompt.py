@@ -1,0 +1,312 @@
+"""What the prompt adds to Python: commands that begin with %, questions that end with ?, completion.
+
+world/src/shell.rs loads this module when it is first needed, and calls
+    is_special(line)              -> does the line belong here rather than to the compiler?
+    run(line, namespace)          -> does it; exceptions are the caller's to report
+    complete(line, end, namespace) -> (start, [candidate, ...]) for the text before column `end`
+    show_exception(error)         -> the traceback, coloured where standard error is a terminal
+The table COMMANDS is where further languages add theirs: name -> function(argument, namespace); its
+docstring's first line is the help.
+"""
+
+import builtins
+import keyword
+import sys
+
+COMMANDS = {}
+
+
+def command(function):
+    """Adds `function` to COMMANDS; %name of a function percent_name."""
+    COMMANDS[function.__name__.removeprefix("percent_")] = function
+    return function
+
+
+def is_special(line):
+    text = line.strip()
+    if text.startswith("%"):
+        return True
+    name = text.rstrip("?")
+    return text != name and len(text) - len(name) <= 2 and all(part.isidentifier() for part in name.strip().split("."))
+
+
+def run(line, namespace):
+    text = line.strip()
+    if not text.startswith("%"):
+        explain(text.rstrip("?").strip(), namespace, with_source=text.endswith("??"))
+        return
+    name, _, argument = text[1:].partition(" ")
+    if name not in COMMANDS:
+        import difflib
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"; did you mean %{near[0]}?" if near else ""
+        print(f"%{name}: no such command (%lsmagic lists them){hint}", file=sys.stderr)
+        return
+    COMMANDS[name](argument.strip(), namespace)
+
+
+# --- name? and name?? ---------------------------------------------------------------------------
+
+def look_up(dotted, namespace):
+    """The object of a dotted name, without calling anything but attribute look-up. NameError, AttributeError."""
+    first, *rest = dotted.split(".")
+    if first in namespace:
+        found = namespace[first]
+    elif hasattr(builtins, first):
+        found = getattr(builtins, first)
+    else:
+        raise NameError(f"name {first!r} is not defined")
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
+def explain(dotted, namespace, with_source):
+    import inspect
+    found = look_up(dotted, namespace)
+    rows = [("Type", type(found).__name__)]
+    if callable(found):
+        try:
+            rows.append(("Signature", dotted + str(inspect.signature(found))))
+        except (TypeError, ValueError):
+            pass
+    else:
+        text = repr(found)
+        rows.append(("Value", text if len(text) <= 300 else text[:300] + "..."))
+    if hasattr(found, "__len__"):
+        try:
+            rows.append(("Length", len(found)))
+        except TypeError:
+            pass
+    try:
+        rows.append(("File", inspect.getfile(found)))
+    except (TypeError, OSError):
+        pass
+    for title, value in rows:
+        print(f"{title + ':':<11}{value}")
+    documentation = inspect.getdoc(found)
+    if documentation:
+        print("Docstring:\n" + documentation)
+    if with_source:
+        try:
+            print("Source:\n" + inspect.getsource(found).rstrip())
+        except (TypeError, OSError) as error:
+            print(f"Source:    not available ({error})")
+
+
+# --- % commands ------------------------------------------------------------------------------------
+
+def own_names(namespace):
+    return sorted(name for name in namespace if not name.startswith("_"))
+
+
+@command
+def percent_lsmagic(argument, namespace):
+    """%lsmagic: this list"""
+    for name in sorted(COMMANDS):
+        print("  " + (COMMANDS[name].__doc__ or name).splitlines()[0])
+    print("  NAME?, NAME??: what it is; with its source")
+
+
+@command
+def percent_time(argument, namespace):
+    """%time STATEMENT: run it once, show wall and CPU time"""
+    import time
+    code, is_expression = compile_either(argument)
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        value = (eval if is_expression else exec)(code, namespace)
+    finally:
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(f"CPU time: {nice_time(cpu)}, wall time: {nice_time(wall)}")
+    if is_expression:
+        sys.displayhook(value)
+
+
+@command
+def percent_timeit(argument, namespace):
+    """%timeit STATEMENT: run it many times, show mean and spread of seven rounds"""
+    import statistics
+    import time
+    code, _ = compile_either(argument)
+    # The loop is compiled with the statement, so that no call is measured.
+    scope = {"__code": code, "__exec": exec, "__space": namespace, "__clock": time.perf_counter}
+    body = "\n".join("        " + line for line in argument.splitlines())
+    source = f"def __round(__count):\n    __start = __clock()\n    for __i in __range(__count):\n{body}\n    return __clock() - __start\n"
+    names = dict(namespace)
+    names.update(__clock=time.perf_counter, __range=range)
+    exec(compile(source, "<timeit>", "exec"), names)
+    one_round = names["__round"]
+    count = 1
+    while (took := one_round(count)) < 0.1 and count < 10_000_000:
+        count *= 10 if took < 0.01 else 2
+    rounds = [one_round(count) / count for _ in range(7)]
+    print(f"{nice_time(statistics.mean(rounds))} +- {nice_time(statistics.stdev(rounds))} a loop "
+          f"(mean +- deviation of 7 rounds, {count} loops each)")
+
+
+@command
+def percent_run(argument, namespace):
+    """%run FILE [ARGUMENTS]: run a file as __main__ in this namespace"""
+    import shlex
+    path, *arguments = shlex.split(argument) or [""]
+    if not path:
+        print("%run: a file is wanted", file=sys.stderr)
+        return
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec")
+    saved = sys.argv
+    sys.argv = [path, *arguments]
+    try:
+        exec(code, namespace)
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            print(f"%run: exit status {error.code}", file=sys.stderr)
+    finally:
+        sys.argv = saved
+
+
+@command
+def percent_who(argument, namespace):
+    """%who: names that were defined here"""
+    names = own_names(namespace)
+    print("  ".join(names) if names else "nothing is defined yet")
+
+
+@command
+def percent_whos(argument, namespace):
+    """%whos: the same, with types and values"""
+    for name in own_names(namespace):
+        text = repr(namespace[name]).replace("\n", " ")
+        print(f"{name:<16}{type(namespace[name]).__name__:<14}{text[:60]}")
+
+
+@command
+def percent_reset(argument, namespace):
+    """%reset: forget every name that was defined here (-f: without asking)"""
+    if argument != "-f" and input("Forget all names? (y/n) ").strip().lower() not in ("y", "yes"):
+        return
+    for name in [name for name in namespace if not name.startswith("__")]:
+        del namespace[name]
+
+
+@command
+def percent_pwd(argument, namespace):
+    """%pwd: the working directory"""
+    import os
+    print(os.getcwd())
+
+
+@command
+def percent_cd(argument, namespace):
+    """%cd [DIRECTORY]: change it; without an argument, home"""
+    import os
+    os.chdir(os.path.expanduser(argument or "~"))
+    print(os.getcwd())
+
+
+@command
+def percent_ls(argument, namespace):
+    """%ls [DIRECTORY]: its entries"""
+    import os
+    print("  ".join(entry.name + ("/" if entry.is_dir() else "")
+                    for entry in sorted(os.scandir(argument or "."), key=lambda entry: entry.name)))
+
+
+@command
+def percent_env(argument, namespace):
+    """%env [NAME[=VALUE]]: show or set the environment"""
+    import os
+    name, equals, value = argument.partition("=")
+    if equals:
+        os.environ[name] = value
+    elif name:
+        print(os.environ[name])
+    else:
+        for key in sorted(os.environ):
+            print(f"{key}={os.environ[key]}")
+
+
+@command
+def percent_dmesg(argument, namespace):
+    """%dmesg [N]: the last N lines (20) of the kernel's log"""
+    import polyglot
+    print("\n".join(str(polyglot.dmesg()).splitlines()[-int(argument or 20):]))
+
+
+def compile_either(source):
+    """(code, is it an expression?). SyntaxError."""
+    try:
+        return compile(source, "<stdin>", "eval"), True
+    except SyntaxError:
+        return compile(source, "<stdin>", "exec"), False
+
+
+def nice_time(seconds):
+    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+# --- completion --------------------------------------------------------------------------------------
+
+def complete(line, end, namespace):
+    """Candidates for the word before column `end`: modules after import, attributes after a dot, % commands,
+    names. Evaluates nothing but names and attributes; an error means no candidates."""
+    text = line[:end]
+    start = len(text)
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_."):
+        start -= 1
+    word = text[start:]
+    try:
+        if text.lstrip().startswith("%") and " " not in text.lstrip():
+            return start, sorted(name for name in COMMANDS if name.startswith(word))
+        before = text[:start].split()
+        if before[:1] in (["import"], ["from"]) and "import" not in before[1:]:
+            return start, complete_module(word)
+        if before[:1] == ["from"] and before[-1] in ("import", ",") or "import" in before[1:]:
+            return start, complete_member(before[1], word)
+        if "." in word:
+            base, _, prefix = word.rpartition(".")
+            return start + len(base) + 1, public_first(dir(look_up(base, namespace)), prefix)
+        names = set(namespace) | set(dir(builtins)) | set(keyword.kwlist)
+        return start, public_first(names, word)
+    except Exception:
+        return start, []
+
+
+def public_first(names, prefix):
+    """Names with the prefix; those with a leading underscore only when it is asked for."""
+    return sorted(name for name in names if name.startswith(prefix) and (prefix.startswith("_") or not name.startswith("_")))
+
+
+def complete_module(prefix):
+    import pkgutil
+    names = set(sys.builtin_module_names) | set(sys.modules)
+    names |= set(getattr(sys, "stdlib_module_names", ()))
+    names |= {module.name for module in pkgutil.iter_modules()}
+    depth = prefix.count(".")
+    return public_first({".".join(name.split(".")[:depth + 1]) for name in names}, prefix)
+
+
+def complete_member(module, prefix):
+    found = sys.modules.get(module) or __import__(module, fromlist=["*"])
+    return public_first(dir(found), prefix)
+
+
+# --- tracebacks ------------------------------------------------------------------------------------------
+
+RED, BLUE, BOLD, PLAIN = "\033[31m", "\033[36m", "\033[1m", "\033[0m"
+
+
+def colour_traceback(text):
+    """Colours for a traceback's text: places, and the last line's exception type."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith('  File "'):
+            lines[number] = BLUE + line + PLAIN
+        elif line and not line.startswith(" ") and not line.startswith("Traceback"):
+            kind, colon, message = line.partition(":")
+            lines[number] = RED + BOLD + kind + PLAIN + colon + message
+    return "\n".join(lines) + "\n"
