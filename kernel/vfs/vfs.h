@@ -27,7 +27,7 @@ struct fs_context {
     uint32_t umask;
 };
 
-/* Boot step: caches, and tmpfs as the root. Panics when memory is out. */
+/* Boot step, after tmpfs_init(): caches, and a tmpfs as the root. Panics when memory is out. */
 void vfs_init(void);
 
 /* At the root of everything, umask 022. NULL: no memory. */
