@@ -15,12 +15,12 @@ WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(
 world: $(BUILD)/world.elf
 
 world-cargo:
-	python3 $(WORLD_DIR)/patches/apply.py
-	cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) cargo build --release --locked --ignore-rust-version \
-	    --config 'build.rustflags=[$(WORLD_REMAP)]'
+	@python3 $(WORLD_DIR)/patches/apply.py
+	@cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) \
+	    cargo build --release --locked --ignore-rust-version --config 'build.rustflags=[$(WORLD_REMAP)]'
 
 $(BUILD)/world.sym.elf: world-cargo
-	cmp -s $(WORLD_BIN) $@ || cp $(WORLD_BIN) $@
+	@cmp -s $(WORLD_BIN) $@ || $(STEP) "COPY $@" cp $(WORLD_BIN) $@
 
 $(BUILD)/world.elf: $(BUILD)/world.sym.elf
-	strip --strip-all -o $@ $<
+	@$(STEP) "STRIP $@" strip --strip-all -o $@ $<

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Makes world/patched/: the crates that we change, unpacked and patched.
 
-usage: apply.py [--check]
+usage: apply.py [--check | --save]
 
 Each *.patch here is named after the crate and version it changes. The crates come from cargo itself,
 pinned by the checksums in `checksums`; why they are changed is said in docs/decisions.md and in
 the first lines of each patch. Does nothing when the result is up to date; --check only says whether
 it is (exit status 1: not).
+
+To change a patch: edit world/patched/, build, then --save writes the patches anew (their first lines stay).
 """
 
 import hashlib
@@ -89,7 +91,26 @@ def update(source, target):
             shutil.copyfile(new, old)
 
 
+def save(sources, checksums):
+    """Writes each patch from what differs between world/patched/ and the pristine crate."""
+    for name, version in checksums:
+        patch = HERE / f"{name}-{version}.patch"
+        why = patch.read_text().partition("--- ")[0] if patch.exists() else "(say why here)\n\n"
+        with tempfile.TemporaryDirectory() as scratch:
+            scratch = pathlib.Path(scratch)
+            (scratch / "a").symlink_to(sources[name])
+            (scratch / "b").symlink_to(PATCHED / name)
+            diff = subprocess.run(["diff", "-urN", "a/", "b/"], cwd=scratch, stdout=subprocess.PIPE, text=True).stdout
+        lines = (re.sub(r"^((?:---|\+\+\+) \S+)\t.*", r"\1", line) for line in diff.splitlines(keepends=True))
+        patch.write_text(why + "".join(line for line in lines if not line.startswith("diff -urN")))
+    STAMP.write_text(fingerprint())
+
+
 def main():
+    if "--save" in sys.argv[1:]:
+        checksums = read_checksums()
+        save(fetch_sources(checksums), checksums)
+        return
     current = STAMP.exists() and STAMP.read_text() == fingerprint()
     if "--check" in sys.argv[1:]:
         sys.exit(0 if current else 1)
