@@ -530,7 +530,7 @@ LOCAL int space_fill_file_page(struct address_space *space, const struct area *a
     struct page *page;
     uint64_t index = ((uint64_t)area->offset + (address - area->start)) >> PAGE_SHIFT;
     bool shared = area->flags & MAP_SHARED;
-    int error = inode_get_page(area->inode, index, shared && (area->protection & AREA_WRITE), &page);
+    int error = inode_get_page(area->inode, index, shared, &page);
     if (error != 0)
         return error;
     *entry = page_to_phys(page) | space_pte_flags(space, shared ? area->protection : area->protection & ~AREA_WRITE);
