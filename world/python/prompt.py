@@ -128,9 +128,8 @@ def percent_timeit(argument, namespace):
     """%timeit STATEMENT: run it many times, show mean and spread of seven rounds"""
     import statistics
     import time
-    code, _ = compile_either(argument)
+    compile_either(argument)  # a mistake is reported against what was typed
     # The loop is compiled with the statement, so that no call is measured.
-    scope = {"__code": code, "__exec": exec, "__space": namespace, "__clock": time.perf_counter}
     body = "\n".join("        " + line for line in argument.splitlines())
     source = f"def __round(__count):\n    __start = __clock()\n    for __i in __range(__count):\n{body}\n    return __clock() - __start\n"
     names = dict(namespace)
@@ -310,3 +309,9 @@ def colour_traceback(text):
             kind, colon, message = line.partition(":")
             lines[number] = RED + BOLD + kind + PLAIN + colon + message
     return "\n".join(lines) + "\n"
+
+
+def show_exception(error):
+    """Prints an uncaught exception to standard error, coloured."""
+    import traceback
+    sys.stderr.write(colour_traceback("".join(traceback.format_exception(error))))

@@ -15,6 +15,7 @@
 
 mod banner;
 mod boot;
+mod comfort;
 mod exec;
 mod fault;
 mod interrupt;

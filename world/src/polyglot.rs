@@ -121,6 +121,59 @@ mod polyglot {
         before
     }
 
+    /// A report of the kernel's as a table (python/tables.py).
+    fn report(name: &str, vm: &VirtualMachine) -> PyResult {
+        vm.import("_tables", 0)?.get_attr("report", vm)?.call((name.to_owned(),), vm)
+    }
+
+    /// threads() -> Table
+    ///
+    /// Every thread of kernel and world: state, CPU time in microseconds, switches, and where it is.
+    #[pyfunction]
+    fn threads(vm: &VirtualMachine) -> PyResult {
+        report("threads", vm)
+    }
+
+    /// pages() -> Table
+    ///
+    /// What the memory's pages are used for.
+    #[pyfunction]
+    fn pages(vm: &VirtualMachine) -> PyResult {
+        report("memory", vm)
+    }
+
+    /// slabs() -> Table
+    ///
+    /// The kernel's object caches.
+    #[pyfunction]
+    fn slabs(vm: &VirtualMachine) -> PyResult {
+        report("slabs", vm)
+    }
+
+    /// locks() -> Table
+    ///
+    /// Locks of the kernel that are held now, and by which thread.
+    #[pyfunction]
+    fn locks(vm: &VirtualMachine) -> PyResult {
+        report("locks", vm)
+    }
+
+    /// interrupts() -> Table
+    ///
+    /// Interrupt vectors and how often each was raised.
+    #[pyfunction]
+    fn interrupts(vm: &VirtualMachine) -> PyResult {
+        report("interrupts", vm)
+    }
+
+    /// devices() -> Table
+    ///
+    /// The hardware that the kernel found.
+    #[pyfunction]
+    fn devices(vm: &VirtualMachine) -> PyResult {
+        report("devices", vm)
+    }
+
     /// natives() -> dict or None
     ///
     /// `address`, `version` and `size` of the table of kernel functions that can be called directly; None

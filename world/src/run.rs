@@ -3,7 +3,7 @@
 use crate::options::{Mode, Options};
 use crate::{fault, polyglot, shell};
 use rustpython_vm::{
-    AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, scope::Scope,
+    AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, py_freeze, scope::Scope,
 };
 use std::io::{IsTerminal, Read};
 
@@ -29,6 +29,8 @@ fn build(settings: Settings) -> Interpreter {
     builder
         .add_native_modules(&modules)
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
+        .add_frozen_modules(py_freeze!(file = "../python/prompt.py", module_name = "_prompt"))
+        .add_frozen_modules(py_freeze!(file = "../python/tables.py", module_name = "_tables"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
             state.config.paths.stdlib_dir = Some(STDLIB.to_owned());

@@ -7,9 +7,10 @@
 //! paste arrives as one input with line feeds) may hold several statements.
 //! While the editor waits the thread is detached from the interpreter, so that other
 //! threads' garbage collections do not wait for a key press.
-//! Left out: highlighting, hints (next issue).
+//! % commands, questions, completion and colours: comfort.rs.
+//! Left out: highlighting and hints while typing.
 
-use crate::{banner, memory};
+use crate::{banner, comfort, memory};
 use ruff_text_size::Ranged;
 use rustpython_compiler::{
     CompileError, ParseError,
@@ -17,14 +18,16 @@ use rustpython_compiler::{
 };
 use rustpython_vm::{
     AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine,
-    builtins::{PyBaseExceptionRef, PyCode},
+    builtins::{PyBaseExceptionRef, PyCode, PyDictRef},
     bytecode::CodeFlags,
     compiler,
     scope::Scope,
     unwind,
     vm::{VmCompileError, thread},
 };
-use rustyline::{Cmd, Config, Editor, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory};
+use rustyline::{
+    CompletionType, Config, Editor, EventHandler, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -45,7 +48,7 @@ pub fn run(vm: &VirtualMachine, scope: Scope) -> PyResult<()> {
     if !vm.state.config.settings.quiet {
         banner::print();
     }
-    let mut lines = LineEditor::new(vm)?;
+    let mut lines = LineEditor::new(vm, scope.globals.clone())?;
     let result = statements(vm, scope, &mut lines);
     lines.save_history();
     result
@@ -84,13 +87,17 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             text.clear();
             continue;
         }
-        let result = match compile(vm, &text, in_block, ends_block, &mut future_features) {
+        let result = if !in_block && text.trim_end() == line.trim_end() && comfort::is_special(vm, &line) {
+            guard(vm, || comfort::run(vm, &line, &scope.globals))
+        } else {
+            match compile(vm, &text, in_block, ends_block, &mut future_features) {
             Input::Incomplete { block } => {
                 in_block = block;
                 continue;
             }
             Input::Complete(statements) => execute(vm, statements, scope.clone()),
             Input::Error(error) => Err(error),
+            }
         };
         text.clear();
         in_block = false;
@@ -211,7 +218,9 @@ fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
         let _ = vm.sys_module.set_attr(name, value, vm);
     }
     let shown = guard(vm, || {
-        vm.print_exception(&error);
+        if !comfort::show_exception(vm, &error) {
+            vm.print_exception(&error);
+        }
         Ok(())
     });
     if shown.is_err() {
@@ -253,17 +262,18 @@ fn set_prompts(vm: &VirtualMachine) -> PyResult<()> {
 
 /// The line editor and its history.
 struct LineEditor {
-    editor: Editor<(), DefaultHistory>,
+    editor: Editor<comfort::PromptHelper, DefaultHistory>,
     history: Option<PathBuf>,
 }
 
 impl LineEditor {
-    fn new(vm: &VirtualMachine) -> PyResult<Self> {
-        let config = Config::builder().tab_stop(4).indent_size(4).auto_add_history(false).build();
+    fn new(vm: &VirtualMachine, globals: PyDictRef) -> PyResult<Self> {
+        let config = Config::builder().completion_type(CompletionType::List).tab_stop(4).indent_size(4).auto_add_history(false).build();
         let mut editor =
             Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
-        // Until there is completion the tab key indents.
-        editor.bind_sequence(KeyEvent(KeyCode::Tab, Modifiers::NONE), Cmd::Insert(1, "    ".to_owned()));
+        editor.set_helper(Some(comfort::PromptHelper::new(globals)));
+        let tab = KeyEvent(KeyCode::Tab, Modifiers::NONE);
+        editor.bind_sequence(tab, EventHandler::Conditional(Box::new(comfort::TabKey)));
         let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".polyglot_history"));
         if let Some(path) = &history {
             // No file yet, or none readable: the history starts empty.

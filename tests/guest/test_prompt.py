@@ -1,0 +1,127 @@
+"""What the prompt adds to Python: the module behind % commands, questions and completion."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+import unittest
+
+import _prompt
+import _tables
+
+
+def output(line, namespace=None):
+    stream, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(errors):
+        _prompt.run(line, {} if namespace is None else namespace)
+    return stream.getvalue() + errors.getvalue()
+
+
+class Special(unittest.TestCase):
+    def test_what_is_special(self):
+        for line in ("%who", "  %time 1", "x?", "json.dumps??", "len ?"):
+            self.assertTrue(_prompt.is_special(line), line)
+        for line in ("x % 3", "print('%')", "'why?'", "x???", "1?", "a = b", ""):
+            self.assertFalse(_prompt.is_special(line), line)
+
+
+class Commands(unittest.TestCase):
+    def test_every_command_is_listed_with_its_help(self):
+        listed = output("%lsmagic")
+        for name, function in _prompt.COMMANDS.items():
+            self.assertIn(f"%{name}", listed)
+            self.assertTrue(function.__doc__.startswith(f"%{name}"), name)
+
+    def test_unknown(self):
+        self.assertIn("did you mean %time?", output("%tim 1"))
+
+    def test_time_and_timeit(self):
+        namespace = {"x": 20}
+        self.assertRegex(output("%time x + 1", namespace), r"CPU time: .*s, wall time: .*s\n")
+        self.assertRegex(output("%time y = x + 1", namespace), r"wall time")
+        self.assertEqual(namespace["y"], 21)
+        self.assertRegex(output("%timeit x + 1", namespace), r"a loop \(mean")
+        with self.assertRaises(SyntaxError):
+            _prompt.run("%timeit x +", namespace)
+
+    def test_who_whos_reset(self):
+        namespace = {"__name__": "__main__", "alpha": 1, "_hidden": 2}
+        self.assertEqual(output("%who", namespace), "alpha\n")
+        self.assertRegex(output("%whos", namespace), r"alpha +int +1\n")
+        _prompt.run("%reset -f", namespace)
+        self.assertEqual(namespace, {"__name__": "__main__"})
+        self.assertIn("nothing", output("%who", namespace))
+
+    def test_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "program.py")
+            with open(path, "w") as file:
+                file.write("import sys\nresult = sys.argv[1:]\nprint('ran')\nsys.exit(3)\n")
+            namespace = {}
+            self.assertEqual(output(f"%run {path} a 'b c'", namespace), "ran\n%run: exit status 3\n")
+            self.assertEqual(namespace["result"], ["a", "b c"])
+            with self.assertRaises(FileNotFoundError):
+                _prompt.run(f"%run {folder}/missing.py", namespace)
+
+    def test_cd_pwd_ls(self):
+        before = os.getcwd()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                open(os.path.join(folder, "file"), "w").close()
+                os.mkdir(os.path.join(folder, "sub"))
+                self.assertEqual(output(f"%cd {folder}"), os.path.realpath(folder) + "\n")
+                self.assertEqual(output("%pwd"), os.path.realpath(folder) + "\n")
+                self.assertEqual(output("%ls"), "file  sub/\n")
+            finally:
+                os.chdir(before)
+
+
+class Questions(unittest.TestCase):
+    def test_value_and_function(self):
+        self.assertRegex(output("x?", {"x": [1, 2]}), r"Type: +list\nValue: +\[1, 2\]\nLength: +2\n")
+        self.assertRegex(output("json.dumps?", {"json": json}), r"Signature: +json\.dumps\(obj")
+        with self.assertRaises(NameError):
+            _prompt.run("nothing_like_it?", {})
+
+
+class Completion(unittest.TestCase):
+    def candidates(self, text, **namespace):
+        return _prompt.complete(text, len(text), namespace)
+
+    def test_names_attributes_modules(self):
+        self.assertEqual(self.candidates("pri"), (0, ["print"]))
+        self.assertEqual(self.candidates("y = long_na", long_name=1), (4, ["long_name"]))
+        self.assertEqual(self.candidates("json.dum", json=json), (5, ["dump", "dumps"]))
+        self.assertIn("json", self.candidates("import js")[1])
+        self.assertEqual(self.candidates("from json import dum"), (17, ["dump", "dumps"]))
+        self.assertEqual(self.candidates("%time"), (1, ["time", "timeit"]))
+
+    def test_nothing_is_called_and_errors_are_silent(self):
+        class Trap:
+            def __getattr__(self, name):
+                raise RuntimeError("looked at")
+        self.assertEqual(self.candidates("missing.x")[1], [])
+        self.assertEqual(self.candidates("trap.inner.x", trap=Trap())[1], [])
+
+    def test_hidden_names_only_when_asked(self):
+        self.assertNotIn("__class__", self.candidates("x.", x=1)[1])
+        self.assertIn("__class__", self.candidates("x.__cl", x=1)[1])
+
+
+class Output(unittest.TestCase):
+    def test_traceback_colours(self):
+        text = 'Traceback (most recent call last):\n  File "<stdin>", line 1, in <module>\nValueError: no\n'
+        coloured = _prompt.colour_traceback(text)
+        self.assertIn("\033[31m\033[1mValueError\033[0m: no", coloured)
+        import re
+        self.assertEqual(re.sub(r"\033\[[0-9;]*m", "", coloured), text)
+
+    def test_tables(self):
+        table = _tables.Table("things", ["name", "count"], [("a", 5), ("long name", 12345)])
+        self.assertEqual(repr(table), "name        count\na               5\nlong name  12,345")
+        self.assertEqual(repr(_tables.Table("none", ["a", "b"], [])), "a  b")
+
+
+if __name__ == "__main__":
+    unittest.main()

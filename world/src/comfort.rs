@@ -1,0 +1,112 @@
+//! The prompt's comforts: % commands, questions that end with ?, completion by Tab, coloured tracebacks.
+//!
+//! What they do is Python (python/prompt.py, frozen as `_prompt` and loaded when first needed); this file
+//! connects it to the line editor and the loop of shell.rs.
+//! Left out: hints and highlighting while typing.
+
+use rustpython_vm::{
+    AsObject, PyObjectRef, PyResult, VirtualMachine,
+    builtins::{PyBaseExceptionRef, PyDictRef},
+    function::FuncArgs,
+    vm::thread,
+};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper, RepeatCount,
+    completion::{Completer, Pair},
+    highlight::Highlighter,
+    hint::Hinter,
+    validate::Validator,
+};
+use std::io::IsTerminal;
+
+/// Calls a function of python/prompt.py.
+fn call(vm: &VirtualMachine, name: &str, arguments: impl Into<FuncArgs>) -> PyResult {
+    vm.import("_prompt", 0)?.get_attr(&*vm.ctx.intern_str(name), vm)?.call_with_args(arguments.into(), vm)
+}
+
+/// Does the line belong to the prompt rather than to the compiler? Looks at it without Python first: start-up
+/// and ordinary lines load nothing.
+pub fn is_special(vm: &VirtualMachine, line: &str) -> bool {
+    let text = line.trim();
+    (text.starts_with('%') || text.ends_with('?'))
+        && !text.contains('\n')
+        && call(vm, "is_special", vec![vm.ctx.new_str(text).into()])
+            .is_ok_and(|answer| answer.try_to_bool(vm).unwrap_or(false))
+}
+
+/// Runs a special line.
+pub fn run(vm: &VirtualMachine, line: &str, globals: &PyDictRef) -> PyResult<()> {
+    call(vm, "run", vec![vm.ctx.new_str(line).into(), globals.clone().into()]).map(drop)
+}
+
+/// Prints an uncaught exception in colours. False: not done, the plain way is right (no terminal, a hook of the
+/// user's own, no memory, an error while printing).
+pub fn show_exception(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> bool {
+    if !std::io::stderr().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some()
+        || std::env::var("TERM").is_ok_and(|name| name == "dumb")
+        || error.fast_isinstance(vm.ctx.exceptions.memory_error)
+        || error.fast_isinstance(vm.ctx.exceptions.recursion_error)
+    {
+        return false;
+    }
+    let hook = |name: &'static str| vm.sys_module.get_attr(name, vm);
+    match (hook("excepthook"), hook("__excepthook__")) {
+        (Ok(current), Ok(original)) if current.is(&original) => {}
+        _ => return false,
+    }
+    call(vm, "show_exception", vec![error.clone().into()]).is_ok()
+}
+
+/// Completes by the names of the prompt's namespace.
+pub struct PromptHelper {
+    globals: PyDictRef,
+}
+
+impl PromptHelper {
+    pub fn new(globals: PyDictRef) -> Self {
+        Self { globals }
+    }
+
+    /// (start, candidates) as python/prompt.py's complete() gives them; start in bytes.
+    fn candidates(&self, vm: &VirtualMachine, before: &str) -> PyResult<(usize, Vec<String>)> {
+        let end = vm.ctx.new_int(before.chars().count());
+        let arguments: Vec<PyObjectRef> = vec![vm.ctx.new_str(before).into(), end.into(), self.globals.clone().into()];
+        let answer = call(vm, "complete", arguments)?;
+        let start: usize = answer.get_item(&0usize, vm)?.try_into_value(vm)?;
+        let words: Vec<PyObjectRef> = answer.get_item(&1usize, vm)?.try_into_value(vm)?;
+        let start = before.char_indices().nth(start).map_or(before.len(), |(at, _)| at);
+        let words = words.iter().map(|word| Ok(word.str(vm)?.to_string_lossy().into_owned())).collect::<PyResult<_>>()?;
+        Ok((start, words))
+    }
+}
+
+impl Completer for PromptHelper {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        // The editor waits detached from the interpreter; an error means that there is nothing to offer.
+        let found = thread::with_current_vm(|vm| {
+            thread::attach_for_callback(vm, || self.candidates(vm, &line[..position]).ok())
+        });
+        let (start, words) = found.unwrap_or((position, Vec::new()));
+        Ok((start, words.into_iter().map(|word| Pair { display: word.clone(), replacement: word }).collect()))
+    }
+}
+
+impl Helper for PromptHelper {}
+impl Highlighter for PromptHelper {}
+impl Hinter for PromptHelper {
+    type Hint = String;
+}
+impl Validator for PromptHelper {}
+
+/// Tab indents where there is nothing to complete.
+pub struct TabKey;
+
+impl ConditionalEventHandler for TabKey {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
+        let blank = context.line()[..context.pos()].trim().is_empty();
+        blank.then(|| Cmd::Insert(1, "    ".to_owned()))
+    }
+}
