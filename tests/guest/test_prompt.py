@@ -110,13 +110,6 @@ class Completion(unittest.TestCase):
 
 
 class Output(unittest.TestCase):
-    def test_traceback_colours(self):
-        text = 'Traceback (most recent call last):\n  File "<stdin>", line 1, in <module>\nValueError: no\n'
-        coloured = _prompt.colour_traceback(text)
-        self.assertIn("\033[31m\033[1mValueError\033[0m: no", coloured)
-        import re
-        self.assertEqual(re.sub(r"\033\[[0-9;]*m", "", coloured), text)
-
     def test_tables(self):
         table = _tables.Table("things", ["name", "count"], [("a", 5), ("long name", 12345)])
         self.assertEqual(repr(table), "name        count\na               5\nlong name  12,345")

@@ -4,7 +4,6 @@ world/src/shell.rs loads this module when it is first needed, and calls
     is_special(line)              -> does the line belong here rather than to the compiler?
     run(line, namespace)          -> does it; exceptions are the caller's to report
     complete(line, end, namespace) -> (start, [candidate, ...]) for the text before column `end`
-    show_exception(error)         -> the traceback, coloured where standard error is a terminal
 The table COMMANDS is where further languages add theirs: name -> function(argument, namespace); its
 docstring's first line is the help.
 """
@@ -14,6 +13,20 @@ import keyword
 import sys
 
 COMMANDS = {}
+
+# What the line editor (rustyline, Emacs mode) and the terminal understand; for docs/prompt.md.
+KEYS = [
+    ("Tab", "complete names, attributes, modules after import, % commands; indents at the start of a line"),
+    ("Up, Down", "earlier and later lines"),
+    ("Ctrl-R", "search backwards in the history"),
+    ("Left, Right, Home, End, Ctrl-A, Ctrl-E", "move in the line"),
+    ("Ctrl-W, Ctrl-U, Ctrl-K", "delete the word before, everything before, everything behind the cursor"),
+    ("Ctrl-Y", "put the deleted text back"),
+    ("Ctrl-L", "clear the screen"),
+    ("Ctrl-C", "give up the line; end a running computation, a sleep or a wait (KeyboardInterrupt)"),
+    ("Ctrl-D", "on an empty line: power off, after a question"),
+    ("Alt-SysRq, BREAK on the serial line", "the kernel's rescue monitor"),
+]
 
 
 def command(function):
@@ -294,24 +307,18 @@ def complete_member(module, prefix):
     return public_first(dir(found), prefix)
 
 
-# --- tracebacks ------------------------------------------------------------------------------------------
-
-RED, BLUE, BOLD, PLAIN = "\033[31m", "\033[36m", "\033[1m", "\033[0m"
-
-
-def colour_traceback(text):
-    """Colours for a traceback's text: places, and the last line's exception type."""
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith('  File "'):
-            lines[number] = BLUE + line + PLAIN
-        elif line and not line.startswith(" ") and not line.startswith("Traceback"):
-            kind, colon, message = line.partition(":")
-            lines[number] = RED + BOLD + kind + PLAIN + colon + message
+def documentation():
+    """docs/prompt.md, from the tables above (python3 world/python/prompt.py > docs/prompt.md)."""
+    lines = ["# The prompt", "", "Written by `python3 world/python/prompt.py` from its tables; change those.", "",
+             "## Commands", "", "| command | what it does |", "|---|---|"]
+    for name in sorted(COMMANDS):
+        usage, _, what = COMMANDS[name].__doc__.splitlines()[0].partition(": ")
+        lines.append(f"| `{usage}` | {what} |")
+    lines += ["| `NAME?`, `NAME??` | type, signature, documentation of an object; with its source |", "",
+              "## Keys", "", "| keys | what they do |", "|---|---|"]
+    lines += [f"| {keys} | {what} |" for keys, what in KEYS]
     return "\n".join(lines) + "\n"
 
 
-def show_exception(error):
-    """Prints an uncaught exception to standard error, coloured."""
-    import traceback
-    sys.stderr.write(colour_traceback("".join(traceback.format_exception(error))))
+if __name__ == "__main__":
+    print(documentation(), end="")

@@ -1,12 +1,12 @@
-//! The prompt's comforts: % commands, questions that end with ?, completion by Tab, coloured tracebacks.
+//! The prompt's comforts: % commands, questions that end with ?, completion by Tab.
 //!
 //! What they do is Python (python/prompt.py, frozen as `_prompt` and loaded when first needed); this file
 //! connects it to the line editor and the loop of shell.rs.
 //! Left out: hints and highlighting while typing.
 
 use rustpython_vm::{
-    AsObject, PyObjectRef, PyResult, VirtualMachine,
-    builtins::{PyBaseExceptionRef, PyDictRef},
+    PyObjectRef, PyResult, VirtualMachine,
+    builtins::PyDictRef,
     function::FuncArgs,
     vm::thread,
 };
@@ -17,7 +17,6 @@ use rustyline::{
     hint::Hinter,
     validate::Validator,
 };
-use std::io::IsTerminal;
 
 /// Calls a function of python/prompt.py.
 fn call(vm: &VirtualMachine, name: &str, arguments: impl Into<FuncArgs>) -> PyResult {
@@ -37,25 +36,6 @@ pub fn is_special(vm: &VirtualMachine, line: &str) -> bool {
 /// Runs a special line.
 pub fn run(vm: &VirtualMachine, line: &str, globals: &PyDictRef) -> PyResult<()> {
     call(vm, "run", vec![vm.ctx.new_str(line).into(), globals.clone().into()]).map(drop)
-}
-
-/// Prints an uncaught exception in colours. False: not done, the plain way is right (no terminal, a hook of the
-/// user's own, no memory, an error while printing).
-pub fn show_exception(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> bool {
-    if !std::io::stderr().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some()
-        || std::env::var("TERM").is_ok_and(|name| name == "dumb")
-        || error.fast_isinstance(vm.ctx.exceptions.memory_error)
-        || error.fast_isinstance(vm.ctx.exceptions.recursion_error)
-    {
-        return false;
-    }
-    let hook = |name: &'static str| vm.sys_module.get_attr(name, vm);
-    match (hook("excepthook"), hook("__excepthook__")) {
-        (Ok(current), Ok(original)) if current.is(&original) => {}
-        _ => return false,
-    }
-    call(vm, "show_exception", vec![error.clone().into()]).is_ok()
 }
 
 /// Completes by the names of the prompt's namespace.

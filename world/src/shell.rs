@@ -7,7 +7,7 @@
 //! paste arrives as one input with line feeds) may hold several statements.
 //! While the editor waits the thread is detached from the interpreter, so that other
 //! threads' garbage collections do not wait for a key press.
-//! % commands, questions, completion and colours: comfort.rs.
+//! % commands, questions and completion: comfort.rs.
 //! Left out: highlighting and hints while typing.
 
 use crate::{banner, comfort, memory};
@@ -87,16 +87,17 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             text.clear();
             continue;
         }
-        let result = if !in_block && text.trim_end() == line.trim_end() && comfort::is_special(vm, &line) {
+        let is_first_line = !in_block && text.trim_end() == line.trim_end();
+        let result = if is_first_line && comfort::is_special(vm, &line) {
             guard(vm, || comfort::run(vm, &line, &scope.globals))
         } else {
             match compile(vm, &text, in_block, ends_block, &mut future_features) {
-            Input::Incomplete { block } => {
-                in_block = block;
-                continue;
-            }
-            Input::Complete(statements) => execute(vm, statements, scope.clone()),
-            Input::Error(error) => Err(error),
+                Input::Incomplete { block } => {
+                    in_block = block;
+                    continue;
+                }
+                Input::Complete(statements) => execute(vm, statements, scope.clone()),
+                Input::Error(error) => Err(error),
             }
         };
         text.clear();
@@ -218,9 +219,7 @@ fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
         let _ = vm.sys_module.set_attr(name, value, vm);
     }
     let shown = guard(vm, || {
-        if !comfort::show_exception(vm, &error) {
-            vm.print_exception(&error);
-        }
+        vm.print_exception(&error); // the traceback module colours it on a terminal
         Ok(())
     });
     if shown.is_err() {
