@@ -51,6 +51,7 @@ static uint8_t boot_cpu_stacks[8][IST_STACK_SIZE] ALIGNED(16); /* 7 IST slots an
 #define CPUID1_ECX_RDRAND (1u << 30)
 #define CPUID1_ECX_X2APIC (1u << 21)
 #define CPUID1_ECX_PCID   (1u << 17)
+#define CPUID1_ECX_HYPERVISOR (1u << 31)
 #define CPUID1_EDX_FXSR   (1u << 24)
 #define CPUID1_EDX_SSE2   (1u << 26)
 #define CPUID1_EDX_PGE    (1u << 13)
@@ -113,6 +114,7 @@ bool cpu_detect_features(const char **missing)
     f->x2apic = c & CPUID1_ECX_X2APIC;
     f->pcid = c & CPUID1_ECX_PCID;
     f->pge = d & CPUID1_EDX_PGE;
+    f->hypervisor = c & CPUID1_ECX_HYPERVISOR;
     *missing = NULL;
     if (!(d & CPUID1_EDX_TSC))
         *missing = "tsc";
@@ -123,6 +125,14 @@ bool cpu_detect_features(const char **missing)
     else if (!(d & CPUID1_EDX_SSE2))
         *missing = "sse2";
 
+    if (f->hypervisor) {
+        char name[12];
+        cpuid(0x40000000u, 0, &a, &b, &c, &d);
+        memcpy(name, &b, 4);
+        memcpy(name + 4, &c, 4);
+        memcpy(name + 8, &d, 4);
+        f->emulated = memcmp(name, "TCGTCGTCGTCG", sizeof name) == 0;
+    }
     if (max_leaf >= 7) {
         cpuid(7, 0, &a, &b, &c, &d);
         f->fsgsbase = b & 1;

@@ -74,7 +74,8 @@ struct cpu_features {
     char vendor[13];
     uint32_t family, model, stepping;
     bool nx, gigabyte_pages, xsave, xsaveopt, smep, smap, umip, rdrand, rdseed, x2apic, pge, pcid, fsgsbase,
-        invariant_tsc, rdtscp, erms, avx;
+        invariant_tsc, rdtscp, erms, avx, hypervisor;
+    bool emulated;         /* QEMU's TCG: CPUID leaf 0x40000000 names it */
     uint64_t xcr0;         /* state components enabled */
     uint32_t xsave_size;   /* bytes of an XSAVE (or FXSAVE) area */
     uint32_t hwcap;        /* CPUID.1:EDX, AT_HWCAP */

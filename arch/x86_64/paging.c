@@ -126,6 +126,15 @@ void paging_flush_range(vaddr_t start, vaddr_t end)
     __asm__ volatile("pushq %0\n\tpopfq" : : "r"(flags) : "memory", "cc");
 }
 
+void paging_tune_emulator(void)
+{
+    const unsigned faults_per_flush = 128;
+    static unsigned faults; /* a lost count is harmless */
+    if (!cpu_features.emulated || ++faults % faults_per_flush != 0)
+        return;
+    __asm__ volatile("mov %%cr3, %%rax\n\tmov %%rax, %%cr3" : : : "rax", "memory");
+}
+
 LOCAL void paging_map_image(vaddr_t start, vaddr_t end, pte_t flags)
 {
     for (vaddr_t address = start; address < end; address += PAGE_SIZE)

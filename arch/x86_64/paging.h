@@ -46,6 +46,13 @@ pte_t paging_unmap_kernel(vaddr_t address);
 void paging_flush_range(vaddr_t start, vaddr_t end);
 void paging_flush_page(vaddr_t address);
 
+/*
+ * QEMU's TCG grows its software TLB only when the guest flushes it, and this kernel, with one address space, would
+ * never flush: Python ran 1.2x slower in the small TLB of the start (docs/decisions.md). Called for each page fault;
+ * flushes now and then, on that emulator only.
+ */
+void paging_tune_emulator(void);
+
 /* The next address >= `address` whose leaf table exists, else `end`: to skip holes when walking. */
 vaddr_t paging_next_table(paddr_t root, vaddr_t address, vaddr_t end);
 

@@ -124,6 +124,7 @@ LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
         if (fixup == 0 || thread_current()->preempt_count != 0)
             trap_panic(frame, address);
     }
+    paging_tune_emulator();
     irqs_restore(frame->rflags);
     int error = -EFAULT;
     if (process != NULL && !(frame->error & FAULT_RESERVED))
