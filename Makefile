@@ -44,6 +44,7 @@ help:
 	@echo 'make bench    speed and memory beside Debian'"'"'s cloud kernel with the same world'
 	@echo 'make debug    boot halted with gdb attached, kernel symbols loaded'
 	@echo 'make soak     the system tests over and over; ROUNDS=n (default 5)'
+	@echo 'make dist     one compressed image to hand out, and the command that boots it'
 	@echo 'make clean    remove $(BUILD)/'
 	@echo 'make help     this list'
 	@echo

@@ -12,6 +12,17 @@ $(BUILD)/initramfs.cpio: $$(ROOTFS_FILES) tools/rules.mk tools/mkinitramfs.py to
 	@$(STEP) "CPIO $@" $(PYTHON) tools/mkinitramfs.py --output $@ \
 	    $(addprefix --directory ,$(ROOTFS_DIRECTORIES)) $(ROOTFS_PARTS)
 
+# What is handed out: one compressed file that QEMU boots as it is, and that qemu-img writes to a stick.
+DIST := $(BUILD)/dist/polyglot.qcow2
+.PHONY: dist
+dist: $(DIST)
+	@ls -l $(DIST) | awk '{ printf "%s: %.1f MB\n", $$NF, $$5 / 1e6 }'
+	@echo 'Boot it:           qemu-system-x86_64 -m 1G -drive if=virtio,file=$(notdir $(DIST)),format=qcow2'
+	@echo 'Write it to a USB stick (which erases the stick): qemu-img convert -O raw $(notdir $(DIST)) /dev/sdX'
+$(DIST): $(IMAGE)
+	@mkdir -p $(@D)
+	@$(STEP) "QCOW2 $@" qemu-img convert -c -O qcow2 -o compression_type=zstd $< $@
+
 # The disk image: the loaders of boot/rules.mk, kernel, world and root file system.
 IMAGE_INPUTS += $(addprefix $(BUILD)/boot/,stage1.bin stage2.bin BOOTX64.EFI xxh64sum) \
     $(BUILD)/kernel.elf $(BUILD)/world.elf $(BUILD)/initramfs.cpio tools/cmdline.txt

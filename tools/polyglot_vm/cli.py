@@ -90,6 +90,13 @@ def build_parser():
                          help="seconds to wait for each prompt; default: 120")
     picture.set_defaults(command=command_screenshot, takes_rest=False)
 
+    transcript = commands.add_parser("transcript", parents=[common], allow_abbrev=False,
+                                     help="type a file's lines at the prompt and print the whole dialogue")
+    transcript.add_argument("file", metavar="FILE", help="`-` is standard input")
+    transcript.add_argument("--timeout", type=float, default=120, metavar="S",
+                            help="seconds to wait for each prompt; default: 120")
+    transcript.set_defaults(command=command_transcript, takes_rest=False)
+
     debug = commands.add_parser("debug", parents=[common], allow_abbrev=False,
                                 help="boot under gdb, stopped at the kernel's first instruction",
                                 epilog="What follows `--` is given to QEMU.")
@@ -168,6 +175,21 @@ def command_screenshot(options):
         if options.text is not None:
             screen.type_lines(guest, options.text.removesuffix("\n"), options.timeout)
         screen.take_picture(guest, temp).write_png(options.output)
+    return 0
+
+
+def command_transcript(options):
+    """Over the serial line; each line waits for the prompt (or the next line of a block) after the one before."""
+    settings = machine_options(options)
+    if options.dry_run:
+        return print_command(settings)
+    lines = (sys.stdin.read() if options.file == "-" else Path(options.file).read_text()).splitlines()
+    with machine.Machine(settings) as guest:
+        screen.wait_for_prompt(guest, options.timeout)
+        try:
+            screen.send_lines(guest, lines, options.timeout)
+        finally:
+            print(guest.serial.text.rstrip())
     return 0
 
 
