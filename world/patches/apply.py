@@ -26,6 +26,25 @@ PATCHED = WORLD / "patched"
 STAMP = PATCHED / "stamp"
 
 
+def tree_hash():
+    """Of everything in world/patched/ but the stamp."""
+    digest = hashlib.sha256()
+    for path in sorted(PATCHED.rglob("*")):
+        if path.is_file() and path != STAMP:
+            digest.update(str(path.relative_to(PATCHED)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def write_stamp():
+    STAMP.write_text(f"{fingerprint()}\n{tree_hash()}\n")
+
+
+def read_stamp():
+    """(fingerprint of the patches, hash of the tree) as of the last apply or save; empty if there is none."""
+    lines = STAMP.read_text().split() if STAMP.exists() else []
+    return (*lines, "", "")[:2]
+
+
 def read_checksums():
     """{(name, version): sha256 of the .crate file}"""
     rows = (line.split() for line in (HERE / "checksums").read_text().splitlines() if line.strip())
@@ -103,7 +122,7 @@ def save(sources, checksums):
             diff = subprocess.run(["diff", "-urN", "a/", "b/"], cwd=scratch, stdout=subprocess.PIPE, text=True).stdout
         lines = (re.sub(r"^((?:---|\+\+\+) \S+)\t.*", r"\1", line) for line in diff.splitlines(keepends=True))
         patch.write_text(why + "".join(line for line in lines if not line.startswith("diff -urN")))
-    STAMP.write_text(fingerprint())
+    write_stamp()
 
 
 def main():
@@ -111,11 +130,15 @@ def main():
         checksums = read_checksums()
         save(fetch_sources(checksums), checksums)
         return
-    current = STAMP.exists() and STAMP.read_text() == fingerprint()
+    applied, tree = read_stamp()
+    current = applied == fingerprint()
     if "--check" in sys.argv[1:]:
         sys.exit(0 if current else 1)
     if current:
         return
+    if tree and tree != tree_hash():
+        sys.exit("apply.py: world/patched has changes that no patch has, and a patch changed as well.\n"
+                 "Run world/patches/apply.py --save to keep the former, or delete world/patched.")
     checksums = read_checksums()
     sources = fetch_sources(checksums)
     for name, version in checksums:
@@ -125,7 +148,7 @@ def main():
             patch = HERE / f"{name}-{version}.patch"
             subprocess.run(["patch", "--silent", "-p1", "-i", str(patch)], cwd=target, check=True)
             update(target, PATCHED / name)
-    STAMP.write_text(fingerprint())
+    write_stamp()
     print(f"world: patched {', '.join(name for name, _ in checksums)}")
 
 

@@ -97,8 +97,8 @@ fn native_stack(out: &mut Output, pc: usize) {
         state.count += 1;
         if state.count < MAX_FRAMES { 0 } else { 5 /* _URC_END_OF_STACK */ }
     }
-    // SAFETY: a symbol the linker defines at the start of the image; only its address is used.
-    let base = unsafe { std::ptr::addr_of!(__ehdr_start) } as usize;
+    // The linker defines this symbol at the start of the image; only its address is used.
+    let base = std::ptr::addr_of!(__ehdr_start) as usize;
     out.text("Native stack, addresses in world.sym.elf: at ").hex(pc.wrapping_sub(base)).text(", from");
     let mut state = State { out, count: 0, base };
     // SAFETY: `visit` matches the callback's type; the state outlives the call.
