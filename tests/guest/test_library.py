@@ -13,6 +13,7 @@ import os
 import pickle
 import random
 import re
+import signal
 import struct
 import sys
 import tempfile
@@ -125,6 +126,9 @@ class Interaction(unittest.TestCase):
             self.talk("", input)
 
     def test_breakpoint_with_pdb(self):
+        # pdb's `continue` leaves a handler of its own for Ctrl-C.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+
         def debugged():
             secret = 6 * 7
             breakpoint()
