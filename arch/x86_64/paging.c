@@ -128,7 +128,7 @@ void paging_flush_range(vaddr_t start, vaddr_t end)
 
 void paging_tune_emulator(void)
 {
-    const unsigned faults_per_flush = 128;
+    const unsigned faults_per_flush = 32;
     static unsigned faults; /* a lost count is harmless */
     if (!cpu_features.emulated || ++faults % faults_per_flush != 0)
         return;
