@@ -293,7 +293,7 @@ def test_impossible_video_option_is_ignored(start, base_image):
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_slow_disk_shows_progress(start, base_image, monkeypatch, firmware):
-    drive = f"format=raw,id=slow,if=none,snapshot=on,throttling.bps-read=1500000,file={base_image}"
+    drive = f"format=raw,id=slow,if=none,snapshot=on,throttling.bps-read=400000,file={base_image}"
     monkeypatch.setitem(machine_module.DISKS, "slow", ["-drive", drive, "-device", "virtio-blk-pci,drive=slow,bootindex=1"])
     machine = start(base_image, disk="slow", firmware=firmware)
     report(machine)
