@@ -1,6 +1,6 @@
 /*
  * Kernel page tables. See paging.h for the contract and layout.h for the map.
- * One CPU runs as yet; paging_flush_* is where the IPI to the others belongs.
+ * One CPU runs as yet; paging_flush_page() is where the IPI to the others belongs.
  */
 #include <abi/errno.h>
 #include <arch/x86_64/cpu.h>
@@ -108,23 +108,6 @@ pte_t paging_unmap_kernel(vaddr_t address)
 }
 
 void paging_flush_page(vaddr_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
-
-void paging_flush_range(vaddr_t start, vaddr_t end)
-{
-    const vaddr_t few = 64 * PAGE_SIZE;
-    if (end - start <= few) {
-        for (vaddr_t address = start; address < end; address += PAGE_SIZE)
-            paging_flush_page(address);
-        return;
-    }
-    /* Toggling CR4.PGE flushes global entries too (SDM vol. 3, 4.10.4.1). */
-    uint64_t cr4;
-    uint64_t flags = 0;
-    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
-    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-    __asm__ volatile("mov %0, %%cr4\n\tmov %1, %%cr4" : : "r"(cr4 ^ (1ULL << 7)), "r"(cr4) : "memory");
-    __asm__ volatile("pushq %0\n\tpopfq" : : "r"(flags) : "memory", "cc");
-}
 
 void paging_tune_emulator(void)
 {

@@ -42,8 +42,7 @@ MUST_CHECK int paging_map_kernel(vaddr_t address, paddr_t phys, pte_t flags);
 /* Clears the entry and returns it; flushes. 0: nothing was mapped. */
 pte_t paging_unmap_kernel(vaddr_t address);
 
-/* Flush translations of [start, end) on every CPU. */
-void paging_flush_range(vaddr_t start, vaddr_t end);
+/* Flushes the translation of one page on every CPU. */
 void paging_flush_page(vaddr_t address);
 
 /*

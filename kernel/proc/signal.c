@@ -65,11 +65,8 @@ LOCAL void signal_notify_thread(struct thread *thread)
 /* The thread list is read under the signal lock too: threads join and leave with it held. */
 LOCAL void signal_notify_process(struct process *process, int signal)
 {
-    struct thread *first = NULL;
     list_for_each(node, &process->threads) {
         struct thread *thread = container_of(node, struct thread, process_link);
-        if (first == NULL)
-            first = thread;
         if (!(thread->signal_mask & SIGNAL_BIT(signal))) {
             signal_notify_thread(thread);
             return;
@@ -78,7 +75,6 @@ LOCAL void signal_notify_process(struct process *process, int signal)
     /* All block it: it stays pending; a sigtimedwait() may wait for it. */
     list_for_each(node, &process->threads)
         thread_wake(container_of(node, struct thread, process_link));
-    (void)first;
 }
 
 int signal_send_process_info(struct process *process, int signal, const struct abi_siginfo *info)
