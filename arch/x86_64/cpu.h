@@ -49,6 +49,8 @@ struct cpu {
     struct thread *fpu_owner;     /* whose state is in the registers */
     struct thread *dead;          /* to be freed by the next thread that runs here */
     uint64_t fs_base_loaded;      /* what MSR_FS_BASE holds */
+    uint64_t gs_base_loaded;      /* what MSR_KERNEL_GS_BASE holds: GS of ring 3 */
+    paddr_t root_loaded;          /* page tables in CR3 */
     uint32_t interrupt_depth;
     volatile bool reschedule;
     uint64_t interrupts;          /* count */

@@ -109,6 +109,51 @@ pte_t paging_unmap_kernel(vaddr_t address)
 
 void paging_flush_page(vaddr_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
+void paging_flush_range(paddr_t root, vaddr_t start, vaddr_t end)
+{
+    const uint64_t pages_worth_a_loop = 32;
+    if (root != 0 && root != this_cpu()->root_loaded)
+        return;
+    if ((end - start) >> PAGE_SHIFT > pages_worth_a_loop && root != 0 && root != kernel_root) {
+        __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory"); /* no page of the lower half is global */
+        return;
+    }
+    for (vaddr_t address = start; address < end; address += PAGE_SIZE)
+        paging_flush_page(address);
+}
+
+paddr_t paging_create_root(void)
+{
+    paddr_t root = paging_new_table();
+    if (root == 0)
+        return 0;
+    const size_t half = PAGE_SIZE / 2;
+    memcpy((char *)phys_to_virt(root) + half, (const char *)phys_to_virt(kernel_root) + half, half);
+    return root;
+}
+
+/* Frees the tables below one at `level` (3: the root), whose first `count` entries are looked at. */
+LOCAL void paging_free_tables(paddr_t table, unsigned level, unsigned count)
+{
+    const pte_t *entries = phys_to_virt(table);
+    for (unsigned i = 0; level > 0 && i < count; i++)
+        if (entries[i] & PTE_PRESENT)
+            paging_free_tables(entries[i] & PTE_ADDRESS, level - 1, ENTRIES_PER_TABLE);
+    page_put(page_from_phys(table));
+}
+
+void paging_destroy_root(paddr_t root)
+{
+    KASSERT(root != kernel_root);
+    paging_free_tables(root, 3, ENTRIES_PER_TABLE / 2);
+}
+
+void paging_use_root(paddr_t root)
+{
+    this_cpu()->root_loaded = root;
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
 void paging_tune_emulator(void)
 {
     const unsigned faults_per_flush = 32;
@@ -181,5 +226,5 @@ void paging_init(void)
     paging_fill_upper_half(WORLD_SPACE_START, WORLD_SPACE_END);
     paging_fill_upper_half(VMALLOC_START, VMALLOC_END);
     paging_fill_upper_half(PAGE_ARRAY_BASE, PAGE_ARRAY_BASE + SIZE_512G);
-    __asm__ volatile("mov %0, %%cr3" : : "r"(kernel_root) : "memory");
+    paging_use_root(kernel_root);
 }

@@ -42,8 +42,17 @@ MUST_CHECK int paging_map_kernel(vaddr_t address, paddr_t phys, pte_t flags);
 /* Clears the entry and returns it; flushes. 0: nothing was mapped. */
 pte_t paging_unmap_kernel(vaddr_t address);
 
-/* Flushes the translation of one page on every CPU. */
+/* Flushes the translation of one page of the upper half on every CPU. */
 void paging_flush_page(vaddr_t address);
+/* Flushes [start, end) on every CPU that may hold translations of `root`; 0: the upper half, which all hold. */
+void paging_flush_range(paddr_t root, vaddr_t start, vaddr_t end);
+
+/* Tables for a ring-3 address space: the upper half is the kernel's, the lower one empty. 0: no memory. */
+MUST_CHECK paddr_t paging_create_root(void);
+/* Frees the tables of the lower half and the root. No CPU uses it, and no page is mapped any more. */
+void paging_destroy_root(paddr_t root);
+/* This CPU translates by `root` from now on. Interrupts off. */
+void paging_use_root(paddr_t root);
 
 /*
  * QEMU's TCG grows its software TLB only when the guest flushes it, and this kernel, with one address space, would

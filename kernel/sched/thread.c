@@ -10,6 +10,7 @@
 #include <abi/errno.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/paging.h>
 #include <arch/x86_64/sections.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
@@ -259,6 +260,24 @@ void thread_started(void)
     __asm__ volatile("sti");
 }
 
+/* FS and GS of world and user threads. A ring-3 program can change the bases by loading the selectors: what it
+ * leaves behind is not trusted to be what was loaded. */
+LOCAL void thread_load_bases(struct cpu *cpu, const struct thread *previous, const struct thread *next)
+{
+    if (previous->root != 0)
+        cpu->fs_base_loaded = cpu->gs_base_loaded = UINT64_MAX; /* no canonical address */
+    if (next->process == NULL)
+        return;
+    if (next->fs_base != cpu->fs_base_loaded) {
+        msr_write(MSR_FS_BASE, next->fs_base);
+        cpu->fs_base_loaded = next->fs_base;
+    }
+    if (next->root != 0 && next->gs_base != cpu->gs_base_loaded) {
+        msr_write(MSR_KERNEL_GS_BASE, next->gs_base);
+        cpu->gs_base_loaded = next->gs_base;
+    }
+}
+
 LOCAL void thread_switch_to(struct cpu *cpu, struct thread *previous, struct thread *next)
 {
     nanos_t now = clock_monotonic();
@@ -274,10 +293,10 @@ LOCAL void thread_switch_to(struct cpu *cpu, struct thread *previous, struct thr
         fpu_restore(next->fpu);
         cpu->fpu_owner = next;
     }
-    if (next->process != NULL && next->fs_base != cpu->fs_base_loaded) {
-        msr_write(MSR_FS_BASE, next->fs_base);
-        cpu->fs_base_loaded = next->fs_base;
-    }
+    thread_load_bases(cpu, previous, next);
+    paddr_t root = next->root != 0 ? next->root : paging_kernel_root();
+    if (root != cpu->root_loaded)
+        paging_use_root(root);
     cpu->tss.rsp[0] = next->kernel_stack_top;
     cpu->current = next;
     context_switch(&previous->saved_rsp, next->saved_rsp);

@@ -38,6 +38,8 @@ struct thread {
     uint32_t role;               /* enum thread_role */
     uint32_t preempt_count;      /* > 0: no preemption; spinlocks count */
     uint64_t fs_base;            /* TLS of world and user threads */
+    uint64_t gs_base;            /* GS of user threads */
+    paddr_t root;                /* page tables; 0: the kernel's */
     void *fpu;                   /* XSAVE area, 64-byte aligned; NULL: the thread uses no FPU state */
 
     uint32_t references;         /* atomic */
