@@ -4,8 +4,11 @@
  * writable memory is accounted when it is mapped (or made writable), except
  * with MAP_NORESERVE.
  *
- * Left out: reclaim to a backing store, huge pages, copy-on-write fork (with
- * ring-3 processes).
+ * After a fork both spaces promise room for every private page, and share the
+ * pages read-only; a write to one with several references copies it, the last
+ * owner takes it over.
+ *
+ * Left out: reclaim to a backing store, huge pages.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -19,7 +22,9 @@
 
 #define WORLD_HEAP_OFFSET (1ULL << 36)
 #define WORLD_MMAP_OFFSET (1ULL << 40)
-#define WORLD_HEAP_MAX    (1ULL << 38)
+#define HEAP_MAX          (1ULL << 38)
+#define USER_MMAP_START   0x00007f0000000000ULL /* mmap(2) without an address looks from here on */
+#define DROP_BATCH        64 /* pages that are unmapped between two flushes */
 
 static struct object_cache *area_cache;
 static struct page *zero_page; /* what unaccounted anonymous memory reads */
@@ -56,6 +61,18 @@ LOCAL struct area *space_find(struct address_space *space, vaddr_t address)
     return area != NULL && area->start <= address ? area : NULL;
 }
 
+LOCAL struct address_space *space_create(vaddr_t start, vaddr_t end)
+{
+    struct address_space *space = kzalloc(sizeof *space);
+    if (space == NULL)
+        return NULL;
+    space->references = 1;
+    space->start = space->mmap_hint = start;
+    space->end = end;
+    mutex_init(&space->lock, "address space", LOCK_RANK_ADDRESS_SPACE);
+    return space;
+}
+
 int space_create_world(struct address_space **out)
 {
     if (area_cache == NULL) {
@@ -64,18 +81,37 @@ int space_create_world(struct address_space **out)
         if (area_cache == NULL || zero_page == NULL)
             return -ENOMEM;
     }
-    struct address_space *space = kzalloc(sizeof *space);
+    struct address_space *space = space_create(WORLD_SPACE_START + WORLD_MMAP_OFFSET, WORLD_SPACE_END);
     if (space == NULL)
         return -ENOMEM;
     space->root = paging_kernel_root();
-    space->start = WORLD_SPACE_START + WORLD_MMAP_OFFSET;
-    space->end = WORLD_SPACE_END;
     space->heap_start = space->heap_end = WORLD_SPACE_START + WORLD_HEAP_OFFSET;
-    space->mmap_hint = space->start;
     space->is_world = true;
-    mutex_init(&space->lock, "address space", LOCK_RANK_ADDRESS_SPACE);
     *out = space;
     return 0;
+}
+
+int space_create_user(struct address_space **out)
+{
+    struct address_space *space = space_create(USER_MMAP_START, USER_SPACE_END);
+    if (space == NULL)
+        return -ENOMEM;
+    space->root = paging_create_root();
+    if (space->root == 0) {
+        kfree(space);
+        return -ENOMEM;
+    }
+    *out = space;
+    return 0;
+}
+
+void space_get(struct address_space *space) { __atomic_add_fetch(&space->references, 1, __ATOMIC_RELAXED); }
+
+void space_set_heap_start(struct address_space *space, vaddr_t start)
+{
+    mutex_lock(&space->lock);
+    space->heap_start = space->heap_end = start;
+    mutex_unlock(&space->lock);
 }
 
 /* --- page tables of an area ------------------------------------------------ */
@@ -96,9 +132,33 @@ LOCAL void space_count_resident(struct address_space *space, int64_t pages)
     space->resident_peak = MAX(space->resident_peak, space->resident);
 }
 
+/* Every CPU that may hold translations of the space forgets those of [start, end). */
+LOCAL void space_flush(const struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    paging_flush_range(space->is_world ? 0 : space->root, start, end);
+}
+
+/* Pages whose entries are gone, but which another CPU may still reach until the flush. */
+struct drop_batch {
+    vaddr_t start, end; /* addresses of the entries */
+    unsigned count;
+    struct page *pages[DROP_BATCH];
+};
+
+LOCAL void space_finish_drop(const struct address_space *space, struct drop_batch *batch)
+{
+    if (batch->end > batch->start)
+        space_flush(space, batch->start, batch->end);
+    for (unsigned i = 0; i < batch->count; i++)
+        page_put(batch->pages[i]);
+    batch->count = 0;
+    batch->start = batch->end = 0;
+}
+
 /* Drops the pages of [start, end). */
 LOCAL void space_drop_pages(struct address_space *space, vaddr_t start, vaddr_t end)
 {
+    struct drop_batch batch = { .count = 0 };
     for (vaddr_t address = paging_next_table(space->root, start, end); address < end;
          address = paging_next_table(space->root, address + PAGE_SIZE, end)) {
         pte_t *entry = paging_entry(space->root, address, false);
@@ -106,11 +166,16 @@ LOCAL void space_drop_pages(struct address_space *space, vaddr_t start, vaddr_t 
         if (old == 0)
             continue;
         *entry = 0;
-        paging_flush_page(address);
+        if (batch.end == 0)
+            batch.start = address;
+        batch.end = address + PAGE_SIZE;
         if (!(old & PTE_BORROWED))
-            page_put(page_from_phys(old & PTE_ADDRESS));
+            batch.pages[batch.count++] = page_from_phys(old & PTE_ADDRESS);
+        if (batch.count == DROP_BATCH)
+            space_finish_drop(space, &batch);
         space_count_resident(space, -1);
     }
+    space_finish_drop(space, &batch);
 }
 
 /* --- the tree ---------------------------------------------------------------- */
@@ -223,9 +288,33 @@ LOCAL bool space_range_is_valid(const struct address_space *space, vaddr_t start
     return start >= USER_SPACE_START && start + size <= USER_SPACE_END;
 }
 
+/* W^X at ring 0. Ring-3 programs are Linux programs: some (tcc -run) write code where they run it. */
+LOCAL bool space_is_too_open(const struct address_space *space, uint32_t protection)
+{
+    return space->is_world && (protection & AREA_WRITE) && (protection & AREA_EXECUTE);
+}
+
 LOCAL bool space_wants_commit(uint32_t protection, uint32_t flags)
 {
     return (protection & AREA_WRITE) && !(flags & (MAP_SHARED | MAP_NORESERVE));
+}
+
+/* Can a mapping be where the caller of mmap(2) would like to have it? */
+LOCAL bool space_range_is_free(struct address_space *space, vaddr_t start, uint64_t size)
+{
+    if (start == 0 || !space_range_is_valid(space, start, size))
+        return false;
+    const struct area *taken = space_find_from(space, start);
+    return taken == NULL || taken->start >= start + size;
+}
+
+/* Promises room for every page of the area. 0 or -ENOMEM. */
+LOCAL int space_commit_area(struct area *area)
+{
+    int error = page_commit(area_pages(area));
+    if (error == 0)
+        area->committed = area_pages(area);
+    return error;
 }
 
 LOCAL int space_add_area(struct address_space *space, const struct area *model, struct area **out)
@@ -235,12 +324,9 @@ LOCAL int space_add_area(struct address_space *space, const struct area *model, 
         return -ENOMEM;
     *area = *model;
     area->committed = 0;
-    if (!area->borrowed && space_wants_commit(area->protection, area->flags)) {
-        if (page_commit(area_pages(area)) != 0) {
-            object_free(area_cache, area);
-            return -ENOMEM;
-        }
-        area->committed = area_pages(area);
+    if (!area->borrowed && space_wants_commit(area->protection, area->flags) && space_commit_area(area) != 0) {
+        object_free(area_cache, area);
+        return -ENOMEM;
     }
     if (area->inode != NULL)
         inode_get(area->inode);
@@ -255,8 +341,8 @@ int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, u
     size = ALIGN_UP(size, PAGE_SIZE);
     if (size == 0 || size > space->end - space->start)
         return size == 0 ? -EINVAL : -ENOMEM;
-    if ((protection & AREA_WRITE) && (protection & AREA_EXECUTE))
-        return -EACCES; /* W^X */
+    if (space_is_too_open(space, protection))
+        return -EACCES;
     bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     mutex_lock(&space->lock);
     int64_t result = -ENOMEM;
@@ -276,7 +362,7 @@ int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, u
         result = space_unmap_locked(space, address, address + size);
         if (result != 0)
             goto out;
-    } else {
+    } else if (!space_range_is_free(space, address, size)) {
         address = space_find_gap(space, size);
         if (address == 0)
             goto out;
@@ -336,16 +422,21 @@ int space_unmap(struct address_space *space, vaddr_t address, uint64_t size)
     return error;
 }
 
+/* Does somebody else see a private area's page: the file that it is from, or a forked space? */
+LOCAL bool space_page_is_shared(pte_t entry)
+{
+    const struct page *page = page_from_phys(entry & PTE_ADDRESS);
+    return page->use != PAGE_USE_ANONYMOUS || __atomic_load_n(&page->references, __ATOMIC_ACQUIRE) > 1;
+}
+
 /* One area, already split to the range. */
 LOCAL int space_protect_area(struct address_space *space, struct area *area, uint32_t protection)
 {
     if (area->borrowed && (protection & AREA_WRITE))
         return -EACCES;
-    if (area->committed == 0 && !area->borrowed && space_wants_commit(protection, area->flags)) {
-        if (page_commit(area_pages(area)) != 0)
-            return -ENOMEM;
-        area->committed = area_pages(area);
-    }
+    if (area->committed == 0 && !area->borrowed && space_wants_commit(protection, area->flags)
+        && space_commit_area(area) != 0)
+        return -ENOMEM;
     area->protection = protection;
     pte_t flags = space_pte_flags(space, protection);
     for (vaddr_t address = paging_next_table(space->root, area->start, area->end); address < area->end;
@@ -356,13 +447,13 @@ LOCAL int space_protect_area(struct address_space *space, struct area *area, uin
         pte_t old = *entry & (PTE_ADDRESS | PTE_BORROWED);
         pte_t next = old | flags;
         /* Pages that others see stay read-only until a write copies them. */
-        if ((old & PTE_BORROWED) || (area->inode != NULL && !(area->flags & MAP_SHARED)))
+        if ((old & PTE_BORROWED) || (!(area->flags & MAP_SHARED) && space_page_is_shared(old)))
             next &= ~PTE_WRITE;
         if (!(protection & (AREA_READ | AREA_WRITE | AREA_EXECUTE)))
             next &= ~PTE_PRESENT;
         *entry = next;
-        paging_flush_page(address);
     }
+    space_flush(space, area->start, area->end);
     return 0;
 }
 
@@ -375,7 +466,7 @@ int space_protect(struct address_space *space, vaddr_t address, uint64_t size, u
         return 0;
     if (!space_range_is_valid(space, address, size))
         return -ENOMEM;
-    if ((protection & AREA_WRITE) && (protection & AREA_EXECUTE))
+    if (space_is_too_open(space, protection))
         return -EACCES;
     vaddr_t end = address + size;
     mutex_lock(&space->lock);
@@ -408,8 +499,8 @@ LOCAL int space_move_pages(struct address_space *space, vaddr_t from, vaddr_t to
             return -ENOMEM;
         *target = *source;
         *source = 0;
-        paging_flush_page(from + done);
     }
+    space_flush(space, from, from + size);
     return 0;
 }
 
@@ -471,7 +562,7 @@ out:
 vaddr_t space_set_heap_end(struct address_space *space, vaddr_t end)
 {
     vaddr_t old = ALIGN_UP(space->heap_end, PAGE_SIZE), wanted = ALIGN_UP(end, PAGE_SIZE);
-    if (end < space->heap_start || end > space->heap_start + WORLD_HEAP_MAX)
+    if (end < space->heap_start || end > space->heap_start + HEAP_MAX)
         return space->heap_end;
     int64_t result = 0;
     if (wanted > old)
@@ -511,14 +602,22 @@ LOCAL struct page *space_new_page(const struct area *area, const void *content)
     return page;
 }
 
-/* A write to a page that is shared (zero page, private file page): give the area its own copy. */
-LOCAL int space_copy_page(struct address_space *space, const struct area *area, pte_t *entry)
+/* A write to a page that others may see (zero page, private file page, page of a forked space): give the area its own
+ * copy, unless nobody else has it any more. `address` is flushed before the old page can be used for something else. */
+LOCAL int space_copy_page(struct address_space *space, const struct area *area, vaddr_t address, pte_t *entry)
 {
     pte_t old = *entry;
+    pte_t flags = space_pte_flags(space, area->protection);
+    if (!(old & PTE_BORROWED) && !space_page_is_shared(old)) {
+        *entry = (old & PTE_ADDRESS) | flags;
+        space_flush(space, address, address + PAGE_SIZE);
+        return 0;
+    }
     struct page *page = space_new_page(area, phys_to_virt(old & PTE_ADDRESS));
     if (page == NULL)
         return -ENOMEM;
-    *entry = page_to_phys(page) | space_pte_flags(space, area->protection);
+    *entry = page_to_phys(page) | flags;
+    space_flush(space, address, address + PAGE_SIZE);
     if (!(old & PTE_BORROWED))
         page_put(page_from_phys(old & PTE_ADDRESS));
     return 0;
@@ -534,7 +633,7 @@ LOCAL int space_fill_file_page(struct address_space *space, const struct area *a
     if (error != 0)
         return error;
     *entry = page_to_phys(page) | space_pte_flags(space, shared ? area->protection : area->protection & ~AREA_WRITE);
-    return write && !shared ? space_copy_page(space, area, entry) : 0;
+    return write && !shared ? space_copy_page(space, area, address, entry) : 0;
 }
 
 LOCAL int space_fill_page(struct address_space *space, const struct area *area, vaddr_t address, pte_t *entry, bool write)
@@ -580,10 +679,10 @@ int space_fault(struct address_space *space, vaddr_t address, bool write, bool e
             space_count_resident(space, 1);
     } else {
         error = 0; /* another thread was faster, or a copy is due */
-        if (write && !(*entry & PTE_WRITE)) {
-            error = space_copy_page(space, area, entry);
-            paging_flush_page(address);
-        }
+        if (write && !(*entry & PTE_WRITE) && (area->flags & MAP_SHARED))
+            *entry |= PTE_WRITE;
+        else if (write && !(*entry & PTE_WRITE))
+            error = space_copy_page(space, area, address, entry);
     }
 out:
     mutex_unlock(&space->lock);
@@ -610,7 +709,7 @@ void address_space_for_each_area(struct address_space *space, void (*visit)(cons
     mutex_unlock(&space->lock);
 }
 
-void space_destroy(struct address_space *space)
+LOCAL void space_destroy(struct address_space *space)
 {
     mutex_lock(&space->lock);
     struct area *area;
@@ -620,5 +719,96 @@ void space_destroy(struct address_space *space)
         area_release(area);
     }
     mutex_unlock(&space->lock);
+    if (!space->is_world)
+        paging_destroy_root(space->root);
     kfree(space);
+}
+
+void space_put(struct address_space *space)
+{
+    if (__atomic_sub_fetch(&space->references, 1, __ATOMIC_ACQ_REL) == 0)
+        space_destroy(space);
+}
+
+/* --- other spaces than the current one ------------------------------------------- */
+
+int space_write(struct address_space *space, vaddr_t address, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        size_t chunk = MIN(size, PAGE_SIZE - address % PAGE_SIZE);
+        int error = space_fault(space, address, true, false);
+        if (error != 0)
+            return error;
+        pte_t entry = *paging_entry(space->root, ALIGN_DOWN(address, PAGE_SIZE), false);
+        memcpy((char *)phys_to_virt(entry & PTE_ADDRESS) + address % PAGE_SIZE, bytes, chunk);
+        address += chunk;
+        bytes += chunk;
+        size -= chunk;
+    }
+    return 0;
+}
+
+bool space_key_of(struct address_space *space, vaddr_t address, struct space_key *key)
+{
+    mutex_lock(&space->lock);
+    const struct area *area = space_find(space, address);
+    *key = (struct space_key){ space, address };
+    if (area != NULL && (area->flags & MAP_SHARED) && area->inode != NULL)
+        *key = (struct space_key){ area->inode, (uint64_t)area->offset + (address - area->start) };
+    mutex_unlock(&space->lock);
+    return area != NULL;
+}
+
+/* Gives `child` the pages of `area`, read-only on both sides where a write must copy. */
+LOCAL int space_fork_pages(struct address_space *parent, struct address_space *child, const struct area *area)
+{
+    bool shared = area->flags & MAP_SHARED;
+    for (vaddr_t address = paging_next_table(parent->root, area->start, area->end); address < area->end;
+         address = paging_next_table(parent->root, address + PAGE_SIZE, area->end)) {
+        pte_t *source = paging_entry(parent->root, address, false);
+        if (*source == 0)
+            continue;
+        pte_t *target = paging_entry(child->root, address, true);
+        if (target == NULL)
+            return -ENOMEM;
+        if (!shared)
+            *source &= ~PTE_WRITE;
+        if (!(*source & PTE_BORROWED))
+            page_get(page_from_phys(*source & PTE_ADDRESS));
+        *target = *source;
+        space_count_resident(child, 1);
+    }
+    return 0;
+}
+
+int space_fork(struct address_space *parent, struct address_space **out)
+{
+    struct address_space *child;
+    KASSERT(!parent->is_world);
+    int error = space_create_user(&child);
+    if (error != 0)
+        return error;
+    mutex_lock(&parent->lock);
+    mutex_lock_nested(&child->lock);
+    child->heap_start = parent->heap_start;
+    child->heap_end = parent->heap_end;
+    child->mmap_hint = parent->mmap_hint;
+    for (struct area *area = area_of(tree_first(&parent->areas)); area != NULL && error == 0; area = area_next(area)) {
+        struct area *copy;
+        error = space_add_area(child, area, &copy);
+        if (error == 0 && area->committed != 0 && copy->committed == 0)
+            error = space_commit_area(copy); /* read-only by now, with accounted pages */
+        if (error == 0)
+            error = space_fork_pages(parent, child, area);
+    }
+    space_flush(parent, USER_SPACE_START, USER_SPACE_END);
+    mutex_unlock(&child->lock);
+    mutex_unlock(&parent->lock);
+    if (error != 0) {
+        space_put(child);
+        return error;
+    }
+    *out = child;
+    return 0;
 }

@@ -2,8 +2,9 @@
  * Address spaces: sorted areas over page tables, filled on demand.
  *
  * The world's space covers its parts of the upper half (layout.h) in the
- * kernel's own page tables. Every change takes the space's mutex; a page fault
- * takes it too, so nothing of higher rank may be held over usercopy.
+ * kernel's own page tables; a ring-3 process has tables of its own for the lower
+ * half. Every change takes the space's mutex; a page fault takes it too, so
+ * nothing of higher rank may be held over usercopy.
  */
 #ifndef KERNEL_MM_SPACE_H
 #define KERNEL_MM_SPACE_H
@@ -31,6 +32,7 @@ struct area {
 };
 
 struct address_space {
+    uint32_t references;       /* atomic: processes, and whoever looks at one of them */
     paddr_t root;
     vaddr_t start, end;        /* where mmap may place */
     bool is_world;
@@ -44,10 +46,17 @@ struct address_space {
     uint64_t faults;
 };
 
-/* The world's space, empty. */
+/* The world's space, empty, with one reference. */
 MUST_CHECK int space_create_world(struct address_space **out);
-/* Unmaps everything and frees it. */
-void space_destroy(struct address_space *space);
+/* A ring-3 space, empty, with one reference. 0 or -ENOMEM. */
+MUST_CHECK int space_create_user(struct address_space **out);
+/* fork(2): the same areas and pages; private pages are copied when one of the two writes. 0 or -ENOMEM. */
+MUST_CHECK int space_fork(struct address_space *parent, struct address_space **out);
+void space_get(struct address_space *space);
+/* The last reference unmaps everything and frees it: no CPU may use its tables then. */
+void space_put(struct address_space *space);
+/* Where brk(2) starts: after the program's image. */
+void space_set_heap_start(struct address_space *space, vaddr_t start);
 
 /* mmap(2): returns the address or -E... `flags` are MAP_...; takes its own reference of `inode`. */
 MUST_CHECK int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, uint32_t protection,
@@ -67,6 +76,13 @@ MUST_CHECK int space_map_borrowed(struct address_space *space, vaddr_t address, 
 
 /* A page fault at `address`. 0: resolved; -EFAULT no such area or access; -ENXIO beyond the file; -ENOMEM. */
 MUST_CHECK int space_fault(struct address_space *space, vaddr_t address, bool write, bool execute);
+
+/* Writes to memory of a space that need not be the current one: a program that does not run yet. 0 or as space_fault(). */
+MUST_CHECK int space_write(struct address_space *space, vaddr_t address, const void *data, size_t size);
+/* What several processes' mappings of one word have in common: the file and offset of shared memory, else the space
+ * and the address. For futexes. False: nothing is mapped there. */
+struct space_key { const void *object; uint64_t offset; };
+MUST_CHECK bool space_key_of(struct address_space *space, vaddr_t address, struct space_key *key);
 
 /* May the space's owner pass this range as a buffer? No page is touched. */
 bool space_contains_range(const struct address_space *space, vaddr_t address, uint64_t size);

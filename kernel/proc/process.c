@@ -146,7 +146,7 @@ LOCAL void process_release(struct process *process)
     fs_context_put(process->fs);
     struct address_space *space = process->space;
     thread_current()->process = NULL;
-    space_destroy(space);
+    space_put(space);
     signal_state_destroy(process->signals);
     kfree(process->real_timer);
     kfree(process->arguments);

@@ -48,7 +48,7 @@ KTEST(space, anonymous_memory_is_zero_and_goes_away)
     KTEST_EQUAL(space_unmap(space, (vaddr_t)base, 8 * PAGE_SIZE), 0);
     KTEST_EQUAL(space_fault(space, (vaddr_t)base, false, false), -EFAULT);
     KTEST_EQUAL(test_space_committed(), committed);
-    space_destroy(space);
+    space_put(space);
 }
 
 KTEST(space, remap_moves_contents)
@@ -69,7 +69,7 @@ KTEST(space, remap_moves_contents)
     moved = space_remap(space, (vaddr_t)moved, 64 * PAGE_SIZE, 2 * PAGE_SIZE, MREMAP_MAYMOVE, 0);
     KTEST_ASSERT(moved < -4096);
     KTEST_EQUAL(space_fault(space, (vaddr_t)moved + 2 * PAGE_SIZE, false, false), -EFAULT);
-    space_destroy(space);
+    space_put(space);
 }
 
 KTEST(space, heap_grows_and_shrinks)
@@ -82,7 +82,7 @@ KTEST(space, heap_grows_and_shrinks)
     KTEST_EQUAL(space_set_heap_end(space, start + PAGE_SIZE), start + PAGE_SIZE);
     KTEST_EQUAL(space_fault(space, start + 5 * PAGE_SIZE, false, false), -EFAULT);
     KTEST_EQUAL(space_set_heap_end(space, start - PAGE_SIZE), start + PAGE_SIZE); /* refused */
-    space_destroy(space);
+    space_put(space);
 }
 
 KTEST(space, ranges_are_checked)
@@ -99,7 +99,7 @@ KTEST(space, ranges_are_checked)
                            NULL) > -4096); /* over the kernel */
     KTEST_ASSERT(space_map(space, 0, 1ULL << 46, READ_WRITE, ANONYMOUS, NULL, 0, NULL) > -4096);
     KTEST_ASSERT(space_map(space, 0, 0, READ_WRITE, ANONYMOUS, NULL, 0, NULL) > -4096);
-    space_destroy(space);
+    space_put(space);
 }
 
 /* --- random operations, compared with a model of the window's pages ------------ */
@@ -195,6 +195,6 @@ KTEST(space, random_operations_match_a_model)
         for (int i = 0; i < 4; i++)
             KTEST_ASSERT(test_space_access(space, (vaddr_t)base));
     }
-    space_destroy(space);
+    space_put(space);
     KTEST_EQUAL(test_space_committed(), committed);
 }
