@@ -6,12 +6,13 @@
 #include <dev/tty/tty.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
-#include <kernel/mm/slab.h>
+#include <kernel/mm/vmalloc.h>
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
 #include <lib/parse.h>
 
 #define CONSOLE_FRAME (NANOS_PER_SECOND / 60)
+#define CONSOLE_HISTORY 2000 /* lines of scroll-back */
 
 static struct {
     bool present;
@@ -38,22 +39,25 @@ static struct tty_port console_port = { .name = "tty1", .write = console_write }
 LOCAL void console_move_cursor_locked(void)
 {
     const struct terminal *terminal = &console.terminal;
-    int column = terminal->cursor_visible ? terminal->cursor.column : -1;
+    uint32_t seen = (uint32_t)terminal->cursor.row + terminal->view_back;
+    bool visible = terminal->cursor_visible && seen < terminal->rows;
+    uint16_t row = visible ? (uint16_t)seen : console.cursor_row;
+    int column = visible ? terminal->cursor.column : -1;
 
-    if (console.cursor_row == terminal->cursor.row && console.cursor_column == column)
+    if (console.cursor_row == row && console.cursor_column == column)
         return;
     terminal->dirty[console.cursor_row] = true;
-    terminal->dirty[terminal->cursor.row] = true;
-    console.cursor_row = terminal->cursor.row;
+    terminal->dirty[row] = true;
+    console.cursor_row = row;
     console.cursor_column = column;
 }
 
 LOCAL void console_draw_row_locked(uint16_t row)
 {
-    if (!console.terminal.dirty[row])
+    if (!console.terminal.dirty[row] && console.terminal.view_back == 0)
         return;
     console.terminal.dirty[row] = false;
-    framebuffer_draw_row(row, terminal_row(&console.terminal, row), console.terminal.columns,
+    framebuffer_draw_row(row, terminal_view_row(&console.terminal, row), console.terminal.columns,
                          row == console.cursor_row ? console.cursor_column : -1);
 }
 
@@ -92,6 +96,14 @@ LOCAL void console_thread(void *argument)
     }
 }
 
+LOCAL void console_request_drawing(void)
+{
+    if (!console.pending) {
+        console.pending = true;
+        wait_queue_wake_all(&console.work);
+    }
+}
+
 /* --- output ------------------------------------------------------------------------------ */
 
 LOCAL void console_write(const uint8_t *bytes, size_t size)
@@ -99,15 +111,13 @@ LOCAL void console_write(const uint8_t *bytes, size_t size)
     irq_flags_t flags = spin_lock_irq(&console.lock);
     terminal_write(&console.terminal, bytes, size);
     spin_unlock_irq(&console.lock, flags);
-    if (!console.pending) {
-        console.pending = true;
-        wait_queue_wake_all(&console.work);
-    }
+    console_request_drawing();
 }
 
 LOCAL void console_write_log(const char *text, size_t size)
 {
     irq_flags_t flags = spin_lock_irq(&console.lock);
+    terminal_end_view(&console.terminal); /* a panic above all must be seen */
     terminal_write_aside(&console.terminal, text, size);
     console_move_cursor_locked();
     for (uint16_t row = 0; row < console.terminal.rows; row++)
@@ -115,7 +125,28 @@ LOCAL void console_write_log(const char *text, size_t size)
     spin_unlock_irq(&console.lock, flags);
 }
 
-size_t console_receive(const uint8_t *bytes, size_t size) { return tty_receive(&console_port, bytes, size); }
+/* --- keyboard ---------------------------------------------------------------------------- */
+
+size_t console_receive(const uint8_t *bytes, size_t size)
+{
+    irq_flags_t flags = spin_lock_irq(&console.lock);
+    bool looking_back = console.terminal.view_back > 0;
+    terminal_end_view(&console.terminal);
+    spin_unlock_irq(&console.lock, flags);
+    if (looking_back)
+        console_request_drawing();
+    return tty_receive(&console_port, bytes, size);
+}
+
+void console_scroll(bool back)
+{
+    irq_flags_t flags = spin_lock_irq(&console.lock);
+    int32_t half = console.terminal.rows / 2;
+    if (half > 0) /* else there is no screen */
+        terminal_scroll_view(&console.terminal, back ? half : -half);
+    spin_unlock_irq(&console.lock, flags);
+    console_request_drawing();
+}
 
 bool console_has_application_keys(void) { return console.terminal.application_cursor_keys; }
 
@@ -145,17 +176,17 @@ LOCAL bool console_read_window_option(uint16_t *columns, uint16_t *rows)
 LOCAL bool console_init_screen(uint16_t columns, uint16_t rows)
 {
     static struct log_sink sink = { .name = "screen", .write = console_write_log };
-    void *memory = kmalloc(terminal_memory_size(columns, rows));
+    void *memory = vmalloc(terminal_memory_size(columns, rows, CONSOLE_HISTORY), PAGE_USE_KERNEL);
     struct thread *thread = thread_create("console", console_thread, NULL);
 
     if (memory == NULL || thread == NULL) {
         klog(LOG_ERROR, "console", "no memory for the screen");
-        kfree(memory);
+        vfree(memory);
         if (thread != NULL)
             thread_put(thread);
         return false;
     }
-    terminal_init(&console.terminal, columns, rows, memory);
+    terminal_init(&console.terminal, columns, rows, CONSOLE_HISTORY, memory);
     console.pending = true;
     thread_start(thread);
     thread_put(thread);

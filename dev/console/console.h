@@ -11,6 +11,9 @@
  * (and so a panic) are drawn at once, in any context. Without a framebuffer
  * there is no screen, and nothing is missing but it.
  *
+ * The last CONSOLE_HISTORY lines that scrolled off are kept (console.c) and seen by
+ * console_scroll(). Output does not move what one looks back at.
+ *
  * Boot option: window=COLUMNSxROWS limits the window, for example to the size
  * of the terminal that is behind the serial line.
  */
@@ -24,6 +27,10 @@ void console_init(void);
 
 /* Input from the keyboard that belongs to the screen. As tty_receive(). */
 size_t console_receive(const uint8_t *bytes, size_t size);
+
+/* Looks back by half a screen, or forward again: any other key, and a line of the log, return to the live screen.
+ * Context: any. */
+void console_scroll(bool back);
 
 /* DECCKM: the program wants cursor keys as ESC O x. Context: any. */
 bool console_has_application_keys(void);

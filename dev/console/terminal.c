@@ -18,10 +18,12 @@ enum terminal_state {
 
 #define TERMINAL_PARAMETER_LIMIT 99999u
 
-size_t terminal_memory_size(uint16_t columns, uint16_t rows)
+size_t terminal_memory_size(uint16_t columns, uint16_t rows, uint16_t history)
 {
-    size_t cells = (size_t)columns * rows * sizeof(struct terminal_cell), lines = rows * sizeof(uint16_t);
-    return 2 * ALIGN_UP(cells, 8) + 2 * ALIGN_UP(lines, 8) + ALIGN_UP(rows * sizeof(bool), 8) + columns * sizeof(bool);
+    size_t line = columns * sizeof(struct terminal_cell);
+    return ALIGN_UP((rows + history) * line, 8) + ALIGN_UP(rows * line, 8) + ALIGN_UP(line, 8) +
+           2 * ALIGN_UP(rows * sizeof(uint16_t), 8) + ALIGN_UP(history * sizeof(uint16_t), 8) +
+           ALIGN_UP(rows * sizeof(bool), 8) + ALIGN_UP(columns * sizeof(bool), 8);
 }
 
 /* The next piece of the memory block. */
@@ -32,19 +34,25 @@ LOCAL void *terminal_carve(uint8_t **memory, size_t size)
     return piece;
 }
 
-void terminal_init(struct terminal *terminal, uint16_t columns, uint16_t rows, void *memory)
+void terminal_init(struct terminal *terminal, uint16_t columns, uint16_t rows, uint16_t history, void *memory)
 {
     uint8_t *next = memory;
+    size_t line = columns * sizeof(struct terminal_cell);
 
     memset(terminal, 0, sizeof(*terminal));
     terminal->columns = columns;
     terminal->rows = rows;
     for (size_t i = 0; i < ARRAY_COUNT(terminal->screens); i++) {
-        terminal->screens[i].cells = terminal_carve(&next, (size_t)columns * rows * sizeof(struct terminal_cell));
+        terminal->screens[i].cells = terminal_carve(&next, (rows + (i == 0 ? history : 0u)) * line);
         terminal->screens[i].lines = terminal_carve(&next, rows * sizeof(uint16_t));
         for (uint16_t row = 0; row < rows; row++)
             terminal->screens[i].lines[row] = row;
     }
+    terminal->history = terminal_carve(&next, history * sizeof(uint16_t));
+    terminal->history_capacity = history;
+    for (uint16_t i = 0; i < history; i++)
+        terminal->history[i] = (uint16_t)(rows + i);
+    terminal->view_line = terminal_carve(&next, line);
     terminal->dirty = terminal_carve(&next, rows * sizeof(bool));
     terminal->tabs = terminal_carve(&next, columns * sizeof(bool));
     terminal_reset(terminal);

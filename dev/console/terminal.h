@@ -6,15 +6,19 @@
  * Pure logic on memory, tested on the host against another emulator. Drawing is
  * somebody else's: it looks at rows whose `dirty` flag is set, and clears it.
  *
- *     size = terminal_memory_size(columns, rows);
- *     terminal_init(&terminal, columns, rows, memory);
+ *     size = terminal_memory_size(columns, rows, history);
+ *     terminal_init(&terminal, columns, rows, history, memory);
  *     terminal_write(&terminal, bytes, size);
- *     cells = terminal_row(&terminal, row);
+ *     cells = terminal_row(&terminal, row);           what the program sees
+ *     terminal_scroll_view(&terminal, rows);          look back, into the lines that scrolled off
+ *     cells = terminal_view_row(&terminal, row);      what the user sees
  *     n = terminal_take_reply(&terminal, buffer, size);    answers to queries, for the program's input
  *
- * Rows are kept as a permutation, so scrolling moves row numbers, not cells.
+ * Rows are kept as a permutation, so scrolling moves row numbers, not cells; the
+ * scroll-back is a ring of such numbers. Lines enter it when they leave the primary
+ * screen by its first row; the alternate screen has none.
  *
- * Left out: combining characters (dropped), scroll-back, selections, left and
+ * Left out: combining characters (dropped), selections, left and
  * right margins, double-size lines, character sets but ASCII and line drawing,
  * mouse reports, titles, sixel. Such sequences are recognised and ignored.
  */
@@ -25,6 +29,7 @@
 
 #define TERMINAL_MAX_COLUMNS 512
 #define TERMINAL_MAX_ROWS 256
+#define TERMINAL_MAX_HISTORY 32768
 #define TERMINAL_MAX_PARAMETERS 16
 
 /* Colours: 0 is the default one; else a kind and a value. */
@@ -69,6 +74,12 @@ struct terminal {
     bool *dirty;                        /* rows that changed since they were drawn */
     bool *tabs;                         /* columns with a tab stop */
 
+    /* scroll-back: lines of the primary screen's cells */
+    uint16_t *history;                  /* a ring: history_next is the oldest once it is full */
+    uint16_t history_capacity, history_count, history_next;
+    uint16_t view_back;                 /* rows that the user looks back; 0: the live screen */
+    struct terminal_cell *view_line;    /* terminal_view_row()'s first row with the mark */
+
     /* modes */
     bool autowrap, insert_mode, newline_mode, cursor_visible;
     bool application_cursor_keys, bracketed_paste;
@@ -87,11 +98,12 @@ struct terminal {
     uint8_t reply_size;
 };
 
-/* Bytes of memory for a grid; columns and rows within 2 .. TERMINAL_MAX. */
-size_t terminal_memory_size(uint16_t columns, uint16_t rows);
+/* Bytes of memory for a grid; columns and rows within 2 .. TERMINAL_MAX, `history` lines of scroll-back up to
+ * TERMINAL_MAX_HISTORY. */
+size_t terminal_memory_size(uint16_t columns, uint16_t rows, uint16_t history);
 
 /* `memory` is aligned to 8 bytes and belongs to the terminal from now on. Everything is blank and dirty. */
-void terminal_init(struct terminal *terminal, uint16_t columns, uint16_t rows, void *memory);
+void terminal_init(struct terminal *terminal, uint16_t columns, uint16_t rows, uint16_t history, void *memory);
 
 void terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t size);
 
@@ -101,6 +113,17 @@ void terminal_write_aside(struct terminal *terminal, const char *text, size_t si
 
 /* `columns` cells. */
 const struct terminal_cell *terminal_row(const struct terminal *terminal, uint16_t row);
+
+/* Moves the view by `rows`: above 0 back, below 0 forward, as far as there are lines. While the user looks back, output
+ * does not move what is seen (until the oldest lines are gone). The alternate screen stays as it is. */
+void terminal_scroll_view(struct terminal *terminal, int32_t rows);
+
+/* Back to the live screen. */
+void terminal_end_view(struct terminal *terminal);
+
+/* As terminal_row(), of what the user sees. While view_back is not 0, any row may change with any output, whatever
+ * `dirty` says, and the first row's end tells where one is. Valid until the next call. */
+const struct terminal_cell *terminal_view_row(struct terminal *terminal, uint16_t row);
 
 /* Takes out what the terminal answers to queries; returns the number of bytes. */
 size_t terminal_take_reply(struct terminal *terminal, uint8_t *buffer, size_t size);

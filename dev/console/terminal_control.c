@@ -308,6 +308,7 @@ LOCAL void terminal_switch_screen(struct terminal *terminal, bool alternate)
 
     if (terminal->screen == screen)
         return;
+    terminal_end_view(terminal);
     terminal->screen = screen;
     memset(terminal->dirty, true, terminal->rows);
 }
@@ -442,6 +443,9 @@ LOCAL void terminal_erase_display(struct terminal *terminal)
         break;
     case 2:
         terminal_erase_rows(terminal, 0, terminal->rows);
+        break;
+    case 3:
+        terminal_forget_history(terminal);
         break;
     }
 }
@@ -582,7 +586,7 @@ void terminal_control_sequence(struct terminal *terminal, uint8_t final)
         terminal->cursor.wrap_pending = false;
         terminal_delete_cells(terminal, count);
         break;
-    case 'S': terminal_scroll_up(terminal, terminal->scroll_top, terminal->scroll_bottom, count); break;
+    case 'S': terminal_scroll_region_up(terminal, count); break; /* SU */
     case 'T':
         if (terminal->parameter_count <= 1) /* with more it is a mouse request */
             terminal_scroll_down(terminal, terminal->scroll_top, terminal->scroll_bottom, count);

@@ -76,13 +76,23 @@ void terminal_scroll_down(struct terminal *terminal, uint16_t top, uint16_t bott
     terminal_erase_rows(terminal, top, top + count);
 }
 
+void terminal_scroll_region_up(struct terminal *terminal, uint16_t count)
+{
+    uint16_t top = terminal->scroll_top, bottom = terminal->scroll_bottom;
+
+    if (top == 0 && terminal->screen == &terminal->screens[0])
+        for (uint16_t row = 0; row < count && row <= bottom; row++)
+            terminal_keep_row(terminal, row);
+    terminal_scroll_up(terminal, top, bottom, count);
+}
+
 void terminal_line_feed(struct terminal *terminal)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
 
     cursor->wrap_pending = false;
     if (cursor->row == terminal->scroll_bottom)
-        terminal_scroll_up(terminal, terminal->scroll_top, terminal->scroll_bottom, 1);
+        terminal_scroll_region_up(terminal, 1);
     else if (cursor->row + 1 < terminal->rows)
         cursor->row++;
 }

@@ -15,6 +15,9 @@ void terminal_erase_rows(struct terminal *terminal, uint16_t from, uint16_t to);
 void terminal_scroll_up(struct terminal *terminal, uint16_t top, uint16_t bottom, uint16_t count);
 void terminal_scroll_down(struct terminal *terminal, uint16_t top, uint16_t bottom, uint16_t count);
 
+/* Scrolls the region up; what leaves the primary screen by its first row goes into the scroll-back. */
+void terminal_scroll_region_up(struct terminal *terminal, uint16_t count);
+
 /* Move the rest of the cursor's row right or left by `count` cells. */
 void terminal_insert_cells(struct terminal *terminal, uint16_t count);
 void terminal_delete_cells(struct terminal *terminal, uint16_t count);
@@ -24,6 +27,11 @@ void terminal_line_feed(struct terminal *terminal);
 void terminal_reverse_line_feed(struct terminal *terminal);
 
 struct terminal_cell *terminal_line(struct terminal *terminal, uint16_t row);
+
+/* terminal_view.c: the scroll-back takes a row of the primary screen, which gets another line in exchange, of any
+ * content. */
+void terminal_keep_row(struct terminal *terminal, uint16_t row);
+void terminal_forget_history(struct terminal *terminal);
 
 /* terminal_control.c: complete sequences. */
 void terminal_control_character(struct terminal *terminal, uint8_t byte);

@@ -120,6 +120,8 @@ LOCAL void i8042_handle_byte(uint8_t byte)
         size_t size = keyboard_translate(&i8042.keyboard, byte, console_has_application_keys(), out);
         if (size > 0)
             (void)console_receive(out, size);
+        else if (i8042.keyboard.command != KEYBOARD_NO_COMMAND)
+            console_scroll(i8042.keyboard.command == KEYBOARD_SCROLL_BACK);
     }
     i8042_update_leds();
 }

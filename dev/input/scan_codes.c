@@ -11,6 +11,9 @@
 
 #define KEY_EXTENDED 0x80 /* in our tables: the code came after E0 */
 #define KEY_RELEASE 0x80  /* on the wire */
+#define KEY_PAGE_UP (0x49 | KEY_EXTENDED)
+#define KEY_PAGE_DOWN (0x51 | KEY_EXTENDED)
+#define MODIFIERS_SHIFT 2 /* keyboard_modifier_number() of Shift alone */
 
 enum keyboard_held {
     HELD_LEFT_SHIFT = 1, HELD_RIGHT_SHIFT = 2, HELD_LEFT_CONTROL = 4, HELD_RIGHT_CONTROL = 8,
@@ -38,7 +41,7 @@ static const struct { uint8_t key, number; char letter; bool always_ss3; } keybo
     { 0x4d | KEY_EXTENDED, 0, 'C', false }, { 0x4b | KEY_EXTENDED, 0, 'D', false }, /* right, left */
     { 0x47 | KEY_EXTENDED, 0, 'H', false }, { 0x4f | KEY_EXTENDED, 0, 'F', false }, /* home, end */
     { 0x52 | KEY_EXTENDED, 2, '~', false }, { 0x53 | KEY_EXTENDED, 3, '~', false }, /* insert, delete */
-    { 0x49 | KEY_EXTENDED, 5, '~', false }, { 0x51 | KEY_EXTENDED, 6, '~', false }, /* page up, page down */
+    { KEY_PAGE_UP, 5, '~', false }, { KEY_PAGE_DOWN, 6, '~', false },
     { 0x3b, 0, 'P', true }, { 0x3c, 0, 'Q', true }, { 0x3d, 0, 'R', true }, { 0x3e, 0, 'S', true },
     { 0x3f, 15, '~', false }, { 0x40, 17, '~', false }, { 0x41, 18, '~', false }, { 0x42, 19, '~', false },
     { 0x43, 20, '~', false }, { 0x44, 21, '~', false }, { 0x57, 23, '~', false }, { 0x58, 24, '~', false },
@@ -189,13 +192,17 @@ LOCAL uint8_t keyboard_fixed_key(const struct keyboard *keyboard, uint8_t key)
     }
 }
 
-LOCAL size_t keyboard_press(const struct keyboard *keyboard, uint8_t key, bool application_keys, uint8_t *out)
+LOCAL size_t keyboard_press(struct keyboard *keyboard, uint8_t key, bool application_keys, uint8_t *out)
 {
     if (key >= KEYPAD_FIRST && key < KEYPAD_FIRST + sizeof(keyboard_keypad) - 1) {
         char character = keyboard_keypad[key - KEYPAD_FIRST];
         if (character == '+' || character == '-' || (keyboard->leds & KEYBOARD_LED_NUM))
             return keyboard_type(keyboard, (uint16_t)character, out);
         key |= KEY_EXTENDED;
+    }
+    if ((key == KEY_PAGE_UP || key == KEY_PAGE_DOWN) && keyboard_modifier_number(keyboard) == MODIFIERS_SHIFT) {
+        keyboard->command = key == KEY_PAGE_UP ? KEYBOARD_SCROLL_BACK : KEYBOARD_SCROLL_FORWARD;
+        return 0;
     }
     uint8_t fixed = keyboard_fixed_key(keyboard, key);
     if (fixed == '\t' && (keyboard->held & HELD_SHIFT)) {
@@ -221,6 +228,7 @@ size_t keyboard_translate(struct keyboard *keyboard, uint8_t scan_code, bool app
 {
     bool extended = keyboard->extended;
 
+    keyboard->command = KEYBOARD_NO_COMMAND;
     if (keyboard->skip > 0) {
         keyboard->skip--;
         return 0;

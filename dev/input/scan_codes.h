@@ -4,6 +4,7 @@
  *
  *     keyboard_reset(&keyboard, keymap_find("de"));
  *     n = keyboard_translate(&keyboard, scan_code, application_keys, out);    for each byte of the device
+ *     keyboard.command                                   what the byte asks of the terminal itself
  *
  * Left out: dead keys (they type their character), compose, other keyboards'
  * extra keys.
@@ -35,12 +36,16 @@ uint16_t keymap_character(const struct keymap *keymap, uint8_t scan_code, enum k
 
 enum keyboard_led { KEYBOARD_LED_SCROLL = 1, KEYBOARD_LED_NUM = 2, KEYBOARD_LED_CAPS = 4 };
 
+/* Shift-PageUp and Shift-PageDown are the terminal's own. */
+enum keyboard_command { KEYBOARD_NO_COMMAND, KEYBOARD_SCROLL_BACK, KEYBOARD_SCROLL_FORWARD };
+
 struct keyboard {
     const struct keymap *keymap;
     uint8_t held;     /* modifier keys that are down */
     uint8_t leds;     /* enum keyboard_led; the locks that are on */
     bool extended;    /* E0 came */
     uint8_t skip;     /* bytes of the Pause key that are to come */
+    uint8_t command;  /* enum keyboard_command of the last byte */
 };
 
 /* The most bytes one key gives. */

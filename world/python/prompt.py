@@ -25,6 +25,7 @@ KEYS = [
     ("Ctrl-L", "clear the screen"),
     ("Ctrl-C", "give up the line; end a running computation, a sleep or a wait (KeyboardInterrupt)"),
     ("Ctrl-D", "on an empty line: power off, after a question"),
+    ("Shift-PageUp, Shift-PageDown", "on the screen: look back half a screen, and forward; any other key returns"),
     ("Alt-SysRq, BREAK on the serial line", "the kernel's rescue monitor"),
 ]
 

@@ -93,6 +93,22 @@ TEST(keypad)
     CHECK_STRING(type("45 c5 47 c7 53 4e"), "\033[H\033[3~+");
 }
 
+TEST(shift_and_page_keys_are_the_terminals)
+{
+    start("us");
+    CHECK_STRING(type("2a e0 49"), "");
+    CHECK_EQUAL(keyboard.command, KEYBOARD_SCROLL_BACK);
+    CHECK_STRING(type("e0 c9"), "");
+    CHECK_EQUAL(keyboard.command, KEYBOARD_NO_COMMAND);
+    CHECK_STRING(type("e0 2a e0 51"), "");
+    CHECK_EQUAL(keyboard.command, KEYBOARD_SCROLL_FORWARD);
+    CHECK_STRING(type("e0 d1 e0 aa 1d e0 49 e0 c9 9d aa e0 49"), "\033[5;6~\033[5~"); /* with Control too; alone */
+    CHECK_EQUAL(keyboard.command, KEYBOARD_NO_COMMAND);
+    CHECK_STRING(type("45 c5 2a 49 aa"), ""); /* the keypad without Num Lock */
+    CHECK_STRING(type("2a 49"), "");
+    CHECK_EQUAL(keyboard.command, KEYBOARD_SCROLL_BACK);
+}
+
 TEST(pause_types_nothing)
 {
     start("us");

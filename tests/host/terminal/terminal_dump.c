@@ -26,11 +26,11 @@ int main(void)
 
     while (fread(header, sizeof(header), 1, stdin) == 1) {
         struct terminal terminal;
-        void *memory = malloc(terminal_memory_size((uint16_t)header[0], (uint16_t)header[1]));
+        void *memory = malloc(terminal_memory_size((uint16_t)header[0], (uint16_t)header[1], 0));
         uint8_t *bytes = malloc(header[2] + 1);
         if (memory == NULL || bytes == NULL || fread(bytes, 1, header[2], stdin) != header[2])
             return 1;
-        terminal_init(&terminal, (uint16_t)header[0], (uint16_t)header[1], memory);
+        terminal_init(&terminal, (uint16_t)header[0], (uint16_t)header[1], 0, memory);
         terminal_write(&terminal, bytes, header[2]);
         dump(&terminal);
         free(memory);

@@ -1,7 +1,7 @@
 /* The terminal emulator: what another emulator cannot judge (replies, screens, colours), and random bytes.
  * tests/host/terminal/test_terminal.py compares it with pyte.
  * Links: dev/console/terminal.c dev/console/terminal_control.c dev/console/terminal_grid.c dev/tty/column_width.c
- * Links: lib/utf8.c lib/printf.c */
+ * Links: dev/console/terminal_view.c lib/utf8.c lib/printf.c */
 #include <tests/host/check.h>
 
 #include <dev/console/terminal.h>
@@ -9,21 +9,22 @@
 static struct terminal terminal;
 static void *memory;
 
-static void start(uint16_t columns, uint16_t rows)
+static void start_with_history(uint16_t columns, uint16_t rows, uint16_t history)
 {
     free(memory);
-    memory = malloc(terminal_memory_size(columns, rows));
-    terminal_init(&terminal, columns, rows, memory);
+    memory = malloc(terminal_memory_size(columns, rows, history));
+    terminal_init(&terminal, columns, rows, history, memory);
 }
+
+static void start(uint16_t columns, uint16_t rows) { start_with_history(columns, rows, 7); }
 
 static void write_text(const char *text) { terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
 
-/* A row as UTF-8, blanks at its end removed. */
-static const char *row(uint16_t number)
+/* Cells as UTF-8, blanks at the end removed. */
+static const char *cells_text(const struct terminal_cell *cells)
 {
     static char text[4 * TERMINAL_MAX_COLUMNS + 1];
     size_t size = 0, length = 0;
-    const struct terminal_cell *cells = terminal_row(&terminal, number);
     for (uint16_t column = 0; column < terminal.columns; column++) {
         if (cells[column].code_point == 0)
             continue; /* right half */
@@ -34,6 +35,9 @@ static const char *row(uint16_t number)
     text[length] = '\0';
     return text;
 }
+
+static const char *row(uint16_t number) { return cells_text(terminal_row(&terminal, number)); }
+static const char *seen(uint16_t number) { return cells_text(terminal_view_row(&terminal, number)); }
 
 static const char *reply(void)
 {
@@ -215,9 +219,105 @@ TEST(damage)
     CHECK(!terminal.dirty[1] && terminal.dirty[2] && terminal.dirty[3] && !terminal.dirty[4]);
 }
 
+/* Writes lines that hold their number. */
+static void write_numbers(int from, int to)
+{
+    char text[16];
+    for (int i = from; i <= to; i++) {
+        snprintf(text, sizeof(text), "%s%d", i == from ? "" : "\r\n", i);
+        write_text(text);
+    }
+}
+
+TEST(scroll_back)
+{
+    start_with_history(60, 4, 100);
+    write_numbers(1, 10);
+    CHECK_STRING(row(0), "7");
+    terminal_scroll_view(&terminal, 2);
+    CHECK_EQUAL(strncmp(seen(0), "5 ", 2), 0);
+    CHECK(strstr(seen(0), "  4 lines above, 2 below") != NULL);
+    CHECK_STRING(seen(1), "6");
+    CHECK_STRING(seen(3), "8");
+    CHECK_STRING(row(0), "7"); /* what the program sees is as it was */
+    terminal_scroll_view(&terminal, 1000);
+    CHECK_EQUAL(strncmp(seen(0), "1 ", 2), 0);
+    CHECK_STRING(seen(1), "2");
+    terminal_scroll_view(&terminal, -1000);
+    CHECK_EQUAL(terminal.view_back, 0);
+    CHECK_STRING(seen(0), "7");
+}
+
+TEST(output_does_not_move_the_view)
+{
+    start_with_history(60, 4, 10);
+    write_numbers(1, 10);
+    terminal_scroll_view(&terminal, 3);
+    CHECK_STRING(seen(1), "5");
+    write_text("\r\n");
+    write_numbers(11, 13);
+    CHECK_STRING(seen(1), "5");
+    write_text("\r\n");
+    write_numbers(14, 40); /* that line is gone: the oldest one that is there */
+    CHECK_EQUAL(strncmp(seen(0), "27 ", 3), 0);
+    CHECK_STRING(seen(1), "28");
+    terminal_end_view(&terminal);
+    CHECK_STRING(seen(3), "40");
+}
+
+TEST(what_enters_the_scroll_back)
+{
+    start_with_history(60, 4, 100);
+    write_numbers(1, 4);
+    write_text("\033[?1049h");
+    write_numbers(100, 200); /* the alternate screen: nothing */
+    terminal_scroll_view(&terminal, 2);
+    CHECK_EQUAL(terminal.view_back, 0);
+    write_text("\033[?1049l");
+    CHECK_EQUAL(terminal.history_count, 0);
+    write_text("\033[2;4r\033[4;1H\n\n\n"); /* a region below the first row: nothing */
+    CHECK_EQUAL(terminal.history_count, 0);
+    write_text("\033[1;1H\033[M\033[r\033[1;1H\033[M"); /* deleted lines: nothing */
+    CHECK_EQUAL(terminal.history_count, 0);
+    write_text("\033[1;2r\033[H\033[31ma\033[m\r\n\n"); /* a region from the first row on */
+    CHECK_EQUAL(terminal.history_count, 1);
+    write_text("\033[r\033[99S"); /* as many rows as there are */
+    CHECK_EQUAL(terminal.history_count, 5);
+    terminal_scroll_view(&terminal, 5);
+    CHECK_EQUAL(seen(0)[0], 'a');
+    CHECK_EQUAL(terminal_view_row(&terminal, 0)[0].foreground, TERMINAL_COLOUR_INDEX | 1);
+    write_text("\033[?1049h"); /* a program takes the screen: it is seen */
+    CHECK_EQUAL(terminal.view_back, 0);
+    write_text("\033[?1049l\033[3J");
+    CHECK_EQUAL(terminal.history_count, 0);
+    start_with_history(60, 4, 0);
+    write_numbers(1, 10);
+    terminal_scroll_view(&terminal, 1);
+    CHECK_STRING(seen(3), "10");
+}
+
+TEST(mark_of_a_narrow_screen_is_left_out)
+{
+    start_with_history(8, 2, 10);
+    write_numbers(1, 5);
+    terminal_scroll_view(&terminal, 2);
+    CHECK_STRING(seen(0), "2");
+}
+
 /* Everything that must hold whatever came. */
 static void check_sound(void)
 {
+    bool used[TERMINAL_MAX_ROWS + TERMINAL_MAX_ROWS] = { false };
+    for (uint16_t i = 0; i < terminal.history_capacity; i++)
+        used[terminal.history[i]] = true;
+    for (uint16_t i = 0; i < terminal.rows; i++)
+        used[terminal.screens[0].lines[i]] = true;
+    for (uint16_t i = 0; i < terminal.history_capacity + terminal.rows; i++)
+        CHECK(used[i]); /* each line is in one place */
+    CHECK(terminal.view_back <= terminal.history_count && terminal.history_count <= terminal.history_capacity);
+    for (uint16_t i = 0; i < terminal.rows; i++)
+        for (uint16_t j = 0; j < terminal.columns; j++)
+            CHECK(terminal_view_row(&terminal, i)[j].code_point < 0x110000);
     CHECK(terminal.cursor.row < terminal.rows && terminal.cursor.column < terminal.columns);
     CHECK(terminal.scroll_top < terminal.scroll_bottom && terminal.scroll_bottom < terminal.rows);
     CHECK(terminal.reply_size <= sizeof(terminal.reply));
@@ -250,7 +350,7 @@ TEST(random_bytes)
     uint32_t seed = 4711;
     for (int round = 0; round < 300; round++) {
         seed = seed * 1664525 + 1013904223;
-        start((uint16_t)(2 + (seed >> 24) % 40), (uint16_t)(2 + (seed >> 16) % 20));
+        start_with_history((uint16_t)(2 + (seed >> 24) % 40), (uint16_t)(2 + (seed >> 16) % 20), (uint16_t)(round % 40));
         for (int i = 0; i < 1000; i++) {
             seed = seed * 1664525 + 1013904223;
             uint8_t byte = (uint8_t)(seed >> 16);
@@ -258,6 +358,8 @@ TEST(random_bytes)
                 write_text(pieces[(seed >> 8) % ARRAY_COUNT(pieces)]);
             else
                 terminal_write(&terminal, &byte, 1);
+            if (i % 100 == 0)
+                terminal_scroll_view(&terminal, (int32_t)(seed >> 26) - 32);
             if (i % 16 == 0)
                 check_sound();
         }

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SOURCES = ["tests/host/terminal/terminal_dump.c", "dev/console/terminal.c", "dev/console/terminal_control.c",
-           "dev/console/terminal_grid.c", "dev/tty/column_width.c", "lib/utf8.c", "lib/printf.c"]
+           "dev/console/terminal_grid.c", "dev/console/terminal_view.c", "dev/tty/column_width.c", "lib/utf8.c",
+           "lib/printf.c"]
 BOLD, ITALIC, UNDERLINE, REVERSE, STRIKE = 1, 4, 8, 32, 128
 
 # What a session with a line editor writes: prompts, bracketed paste, repainted lines, a multi-line block, a bell.
