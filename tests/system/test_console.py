@@ -20,6 +20,14 @@ def read_screen(machine, tmp_path):
     return ScreenReader.of_build().read(screen.take_picture(machine, tmp_path))
 
 
+def wait_for_screen(machine, tmp_path, expected, timeout=30):
+    """Reads the screen until `expected`(lines) is true; returns the lines."""
+    deadline = time.monotonic() + timeout
+    while not expected(lines := read_screen(machine, tmp_path)):
+        assert time.monotonic() < deadline, "\n".join(lines)
+    return lines
+
+
 def ask(machine, line):
     """What the prompt answers to a line on the serial port."""
     machine.serial.send(line + "\r")
@@ -108,6 +116,32 @@ def test_ctrl_d_asks_and_powers_off(boot):
     machine.serial.wait_for(r"^Power off\?.*\Z")
     machine.qmp.type_text("y\n")
     assert machine.wait(timeout=30) == 0
+
+
+def test_scroll_back(boot, tmp_path):
+    """Shift-PageUp shows what scrolled off, by half screens, with a mark; output does not move it; a key that types
+    something returns, and what it types is not lost."""
+    machine = boot()
+    _, rows = eval(ask(machine, "import os, threading; tuple(os.get_terminal_size(0))"))
+    half = rows // 2
+    ask(machine, "for number in range(300): print('row', number)\r")
+    live = wait_for_screen(machine, tmp_path, lambda lines: "row 299" in lines)
+    bottom = live.index("row 299")
+    machine.qmp.press("shift", "pgup")
+    lines = wait_for_screen(machine, tmp_path, lambda lines: lines[0].endswith(f" lines above, {half} below"))
+    assert lines[bottom] == f"row {299 - half}" and lines[0].startswith(f"row {299 - half - bottom} ")
+    machine.qmp.press("shift", "pgup")
+    wait_for_screen(machine, tmp_path, lambda lines: lines[bottom] == f"row {299 - 2 * half}")
+    machine.qmp.press("shift", "pgdn")
+    lines = wait_for_screen(machine, tmp_path, lambda lines: lines[bottom] == f"row {299 - half}")
+    ask(machine, "print('output ' * 2)")  # over the serial line: two rows and the prompt's more
+    after = wait_for_screen(machine, tmp_path, lambda lines: lines[0].endswith(f"{half + 2} below"))
+    assert after[1:] == lines[1:]
+    machine.serial.mark = len(machine.serial.text)
+    machine.qmp.type_text("6 * 7")
+    wait_for_screen(machine, tmp_path, lambda lines: ">>> 6 * 7" in lines and "output output" in lines)
+    machine.qmp.press("ret")
+    machine.serial.wait_for("^42\n")
 
 
 def test_screenshot_command(tmp_path):
