@@ -19,7 +19,7 @@
  * screen by its first row; the alternate screen has none.
  *
  * Left out: combining characters (dropped), selections, left and
- * right margins, double-size lines, character sets but ASCII and line drawing,
+ * right margins, double-size lines, character sets but ASCII, the British one and line drawing,
  * mouse reports, titles, sixel. Such sequences are recognised and ignored.
  */
 #ifndef DEV_CONSOLE_TERMINAL_H
@@ -49,13 +49,15 @@ struct terminal_cell {
     uint32_t foreground, background;
 };
 
+enum terminal_charset { TERMINAL_ASCII, TERMINAL_BRITISH, TERMINAL_SPECIAL_GRAPHICS };
+
 /* What DECSC saves. */
 struct terminal_cursor {
     uint16_t row, column;
     bool wrap_pending;         /* the last column was written: the next character goes to the next line */
     bool origin_mode;
     uint8_t charset;           /* which of G0, G1 is in use */
-    bool line_drawing[2];      /* G0, G1 */
+    uint8_t charsets[2];       /* G0, G1: enum terminal_charset */
     struct terminal_cell style; /* attributes and colours of what is written */
 };
 

@@ -146,7 +146,7 @@ LOCAL void terminal_soft_reset(struct terminal *terminal)
     terminal->scroll_bottom = terminal->rows - 1;
     terminal->cursor.origin_mode = false;
     terminal->cursor.charset = 0;
-    terminal->cursor.line_drawing[0] = terminal->cursor.line_drawing[1] = false;
+    terminal->cursor.charsets[0] = terminal->cursor.charsets[1] = TERMINAL_ASCII;
     terminal->cursor.style = (struct terminal_cell){ .code_point = ' ' };
     for (size_t i = 0; i < ARRAY_COUNT(terminal->screens); i++) {
         struct terminal_cursor *saved = &terminal->screens[i].saved;
@@ -191,7 +191,8 @@ LOCAL void terminal_align(struct terminal *terminal)
 void terminal_escape_sequence(struct terminal *terminal, uint8_t final)
 {
     if (terminal->intermediate == '(' || terminal->intermediate == ')') {
-        terminal->cursor.line_drawing[terminal->intermediate == ')'] = final == '0';
+        terminal->cursor.charsets[terminal->intermediate == ')'] =
+            final == '0' || final == '2' ? TERMINAL_SPECIAL_GRAPHICS : final == 'A' ? TERMINAL_BRITISH : TERMINAL_ASCII;
         return;
     }
     if (terminal->intermediate == '#' && final == '8') {

@@ -142,12 +142,22 @@ void terminal_delete_cells(struct terminal *terminal, uint16_t count)
 
 /* --- printing ---------------------------------------------------------------------------- */
 
-/* DEC special graphics, 0x60 to 0x7e (VT220 programmer reference manual, table 2-4). */
-static const uint16_t terminal_line_drawing[] = {
-    0x25c6, 0x2592, 0x2409, 0x240c, 0x240d, 0x240a, 0x00b0, 0x00b1, 0x2424, 0x240b, 0x2518, 0x2510, 0x250c, 0x2514,
+/* DEC special graphics, 0x5f to 0x7e (VT220 programmer reference manual, table 2-4). */
+static const uint16_t terminal_special_graphics[] = {
+    0x0020, 0x25c6, 0x2592, 0x2409, 0x240c, 0x240d, 0x240a, 0x00b0, 0x00b1, 0x2424, 0x240b, 0x2518, 0x2510, 0x250c,
+    0x2514,
     0x253c, 0x23ba, 0x23bb, 0x2500, 0x23bc, 0x23bd, 0x251c, 0x2524, 0x2534, 0x252c, 0x2502, 0x2264, 0x2265, 0x03c0,
     0x2260, 0x00a3, 0x00b7,
 };
+
+LOCAL uint32_t terminal_map_character(const struct terminal_cursor *cursor, uint32_t code_point)
+{
+    uint8_t charset = cursor->charsets[cursor->charset];
+
+    if (charset == TERMINAL_SPECIAL_GRAPHICS && code_point >= 0x5f && code_point <= 0x7e)
+        return terminal_special_graphics[code_point - 0x5f];
+    return charset == TERMINAL_BRITISH && code_point == '#' ? 0xa3 : code_point;
+}
 
 LOCAL void terminal_put_cell(struct terminal *terminal, uint32_t code_point, unsigned width)
 {
@@ -167,12 +177,10 @@ LOCAL void terminal_put_cell(struct terminal *terminal, uint32_t code_point, uns
     terminal->dirty[cursor->row] = true;
 }
 
-void terminal_print(struct terminal *terminal, uint32_t code_point)
+void terminal_print(struct terminal *terminal, uint32_t character)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
-
-    if (cursor->line_drawing[cursor->charset] && code_point >= 0x60 && code_point <= 0x7e)
-        code_point = terminal_line_drawing[code_point - 0x60];
+    uint32_t code_point = terminal_map_character(cursor, character);
     unsigned width = column_width(code_point);
     if (width == 0)
         return;
@@ -188,7 +196,7 @@ void terminal_print(struct terminal *terminal, uint32_t code_point)
     if (terminal->insert_mode)
         terminal_insert_cells(terminal, (uint16_t)width);
     terminal_put_cell(terminal, code_point, width);
-    terminal->last_character = code_point;
+    terminal->last_character = character;
     if (cursor->column + width < terminal->columns) {
         cursor->column = (uint16_t)(cursor->column + width);
     } else {

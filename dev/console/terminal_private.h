@@ -4,8 +4,8 @@
 
 #include <dev/console/terminal.h>
 
-/* Prints one character at the cursor. */
-void terminal_print(struct terminal *terminal, uint32_t code_point);
+/* Prints one character at the cursor, mapped by the character set in use. */
+void terminal_print(struct terminal *terminal, uint32_t character);
 
 /* Fills [from, to) of a row with blanks in the current background. */
 void terminal_erase_cells(struct terminal *terminal, uint16_t row, uint16_t from, uint16_t to);

@@ -1,40 +1,63 @@
 /*
- * The terminal emulator as a filter, for test_terminal.py. Input, repeated: columns, rows and size as 32-bit
- * numbers, then as many bytes for a fresh terminal. Output for each: "cursor ROW COLUMN", then a line a row of
- * the code points in hexadecimal, each followed by its attributes after a slash; 0 is the right half of a wide one.
+ * The terminal emulator as a process, for emulators.py: requests on standard input, answers on standard output.
+ * All numbers are 32-bit, of this machine's byte order. A request is three numbers:
+ *
+ *     0 columns rows      a new terminal; no answer
+ *     1 size 0            then as many bytes of output. Answer: a size, then what the terminal replies to queries
+ *     2 0 0               Answer: the cursor's row and column, then the cells as they are in memory
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <dev/console/terminal.h>
 
-static void dump(const struct terminal *terminal)
+static struct terminal terminal;
+static void *memory;
+
+static void start(uint32_t columns, uint32_t rows)
 {
-    printf("cursor %u %u\n", terminal->cursor.row, terminal->cursor.column);
-    for (uint16_t row = 0; row < terminal->rows; row++) {
-        const struct terminal_cell *cells = terminal_row(terminal, row);
-        for (uint16_t column = 0; column < terminal->columns; column++)
-            printf("%x/%x ", cells[column].code_point, cells[column].attributes);
-        putchar('\n');
-    }
-    fflush(stdout);
+    free(memory);
+    memory = malloc(terminal_memory_size((uint16_t)columns, (uint16_t)rows, 100));
+    if (memory == NULL)
+        exit(1);
+    terminal_init(&terminal, (uint16_t)columns, (uint16_t)rows, 100, memory);
+}
+
+static void feed(uint32_t size)
+{
+    uint8_t *bytes = malloc(size + 1), reply[sizeof(terminal.reply)];
+
+    if (bytes == NULL || fread(bytes, 1, size, stdin) != size)
+        exit(1);
+    terminal_write(&terminal, bytes, size);
+    free(bytes);
+    uint32_t reply_size = (uint32_t)terminal_take_reply(&terminal, reply, sizeof(reply));
+    fwrite(&reply_size, sizeof(reply_size), 1, stdout);
+    fwrite(reply, 1, reply_size, stdout);
+}
+
+static void dump(void)
+{
+    uint32_t cursor[2] = { terminal.cursor.row, terminal.cursor.column };
+
+    fwrite(cursor, sizeof(cursor), 1, stdout);
+    for (uint16_t row = 0; row < terminal.rows; row++)
+        fwrite(terminal_row(&terminal, row), sizeof(struct terminal_cell), terminal.columns, stdout);
 }
 
 int main(void)
 {
-    uint32_t header[3];
+    uint32_t request[3];
 
-    while (fread(header, sizeof(header), 1, stdin) == 1) {
-        struct terminal terminal;
-        void *memory = malloc(terminal_memory_size((uint16_t)header[0], (uint16_t)header[1], 0));
-        uint8_t *bytes = malloc(header[2] + 1);
-        if (memory == NULL || bytes == NULL || fread(bytes, 1, header[2], stdin) != header[2])
-            return 1;
-        terminal_init(&terminal, (uint16_t)header[0], (uint16_t)header[1], 0, memory);
-        terminal_write(&terminal, bytes, header[2]);
-        dump(&terminal);
-        free(memory);
-        free(bytes);
+    while (fread(request, sizeof(request), 1, stdin) == 1) {
+        if (request[0] == 0)
+            start(request[1], request[2]);
+        else if (request[0] == 1)
+            feed(request[1]);
+        else
+            dump();
+        fflush(stdout);
     }
+    free(memory);
     return 0;
 }
