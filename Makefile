@@ -42,7 +42,7 @@ help:
 	@echo 'make test     build and run every test; TESTS=dir and PYTEST_ARGS="..." choose some'
 	@echo 'make image    write $(IMAGE), which boots by BIOS and by UEFI'
 	@echo 'make bench    speed and memory beside Debian'"'"'s cloud kernel with the same world'
-	@echo 'make debug    boot halted with gdb attached, kernel symbols loaded'
+	@echo 'make debug    boot halted with gdb attached, which knows kernel and world'
 	@echo 'make soak     the system tests over and over; ROUNDS=n (default 5)'
 	@echo 'make dist     one compressed image to hand out, and the command that boots it'
 	@echo 'make clean    remove $(BUILD)/'

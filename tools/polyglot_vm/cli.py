@@ -199,17 +199,17 @@ def command_debug(options):
     log = machine.ROOT / "build" / "debug.log"
     with machine.temporary_directory() as temp:
         settings = machine_options(options, extra=[
-            "-S", "-chardev", f"socket,id=gdb,path={temp}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
-            "-serial", f"file:{log}", *options.qemu_arguments])
+            "-S", *machine.gdb_stub(temp / "gdb"), "-serial", f"file:{log}", *options.qemu_arguments])
         if options.dry_run:
             return print_command(settings)
         machine.require(settings)
-        print(f"The console goes to {log}. The entry point has a breakpoint: continue with c.", flush=True)
+        print(f"The console goes to {log}. The kernel's entry point has a breakpoint: continue with c, stop with Ctrl-C.\n"
+              "`help polyglot` lists the commands that know the system.", flush=True)
         qemu = machine.Qemu(machine.qemu_command(settings), temp, stdin=subprocess.DEVNULL)
         try:
             # The hardware breakpoint works before the kernel is loaded where a patched one would not.
-            return subprocess.run(["gdb", "-q", str(symbols), "-ex", f"target remote {temp}/gdb",
-                                   "-ex", "hbreak *" + _entry_point(symbols), "-ex", "continue"]).returncode
+            return subprocess.run(["gdb", "-q", str(symbols), "-x", str(machine.GDB_SCRIPT),
+                                   "-ex", f"target remote {temp}/gdb", "-ex", "hbreak *" + _entry_point(symbols), "-ex", "continue"]).returncode
         finally:
             qemu.kill()
 

@@ -47,6 +47,7 @@ DISKS = {
     "ahci": ["-device", "ide-hd,drive=disk,bus=ide.0,bootindex=1"],
     "ide": ["-device", "piix3-ide,id=pata", "-device", "ide-hd,drive=disk,bus=pata.0,bootindex=1"],
 }
+GDB_SCRIPT = ROOT / "tools" / "gdb" / "polyglot.py"
 PANIC_STATUS = 125  # (62 << 1) | 1: what isa-debug-exit makes of the kernel's 62
 DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
@@ -112,6 +113,11 @@ def _display_arguments(display):
     if display == "terminal":
         return ["-display", "none", *terminal]
     return ["-display", window_backend() or "gtk", *terminal]
+
+
+def gdb_stub(path):
+    """QEMU arguments: gdb's `target remote PATH` debugs the machine. QEMU makes the socket."""
+    return ["-chardev", f"socket,id=gdb,path={_quote(path)},server=on,wait=off", "-gdb", "chardev:gdb"]
 
 
 def window_backend():
