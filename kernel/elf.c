@@ -7,14 +7,18 @@ bool elf_range_is_inside(uint64_t offset, uint64_t length, uint64_t size)
     return offset <= size && length <= size - offset;
 }
 
-bool elf_is_valid(const uint8_t *file, size_t size)
+bool elf_header_is_valid(const struct elf64_header *header, uint64_t size)
 {
-    const struct elf64_header *header = (const void *)file;
     static const uint8_t magic[] = { 0x7f, 'E', 'L', 'F', 2 /* 64 bit */, 1 /* little endian */, 1 };
-    return size >= sizeof *header && memcmp(header->identification, magic, sizeof magic) == 0
+    return memcmp(header->identification, magic, sizeof magic) == 0
         && header->machine == ELF_MACHINE_X86_64 && header->program_size == sizeof(struct elf64_program)
         && IS_ALIGNED(header->program_offset, 8)
         && elf_range_is_inside(header->program_offset, (uint64_t)header->program_count * sizeof(struct elf64_program), size)
         && (header->section_count == 0
             || (header->section_size == sizeof(struct elf64_section) && IS_ALIGNED(header->section_offset, 8)));
+}
+
+bool elf_is_valid(const uint8_t *file, size_t size)
+{
+    return size >= sizeof(struct elf64_header) && elf_header_is_valid((const void *)file, size);
 }

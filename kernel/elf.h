@@ -48,6 +48,8 @@ STATIC_ASSERT(sizeof(struct elf64_program) == 56, "gABI");
 STATIC_ASSERT(sizeof(struct elf64_section) == 64, "gABI");
 STATIC_ASSERT(sizeof(struct elf64_symbol) == 24, "gABI");
 
+/* An x86-64 ELF64 header of a file of `size` bytes in which its program headers lie. */
+bool elf_header_is_valid(const struct elf64_header *header, uint64_t size);
 /* An x86-64 ELF64 file whose program headers lie inside its `size` bytes. */
 bool elf_is_valid(const uint8_t *file, size_t size);
 /* Is [offset, offset + length) inside a file of `size` bytes? Safe against overflow. */

@@ -130,6 +130,7 @@ trap_entry:
 trap_return:
     mov %rsp, %rdi
     call trap_prepare_return
+trap_return_prepared:
     testb $3, FRAME_CS(%rsp)
     jz 1f
     swapgs
@@ -195,7 +196,7 @@ syscall_entry:
     mov %rsp, %rdi
     call trap_prepare_return     /* interrupts are off from here */
     cmpq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
-    jne 1f
+    jne trap_return_prepared     /* a frame of another kind, or of ring 3 after execve(2) */
     RESTORE_REGISTERS
     mov (FRAME_RIP - 15 * 8)(%rsp), %rcx
     mov (FRAME_RFLAGS - 15 * 8)(%rsp), %r11
@@ -205,9 +206,6 @@ syscall_entry:
     mov (FRAME_RSP - 15 * 8)(%rsp), %rsp
     sti                          /* takes effect after the jump: nothing can hit between */
     jmp *%rcx
-1:  RESTORE_REGISTERS
-    add $24, %rsp
-    iretq
 
 syscall_from_user:
     swapgs

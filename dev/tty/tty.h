@@ -65,5 +65,9 @@ void tty_set_window(uint16_t columns, uint16_t rows, uint16_t width_pixels, uint
 /* Makes the console tty the controlling terminal of `process`, a session leader, with its group in the
  * foreground: for process 1, before it runs. */
 void tty_set_controlling(struct process *process);
+/* The process group in the foreground; 0: none. */
+int32_t tty_foreground(const struct tty *tty);
+/* The process ends: when it leads a session, the session loses the terminal, and its foreground group is told. */
+void tty_leave(struct process *process);
 
 #endif

@@ -6,6 +6,7 @@
 #include <abi/signal.h>
 #include <kernel/proc/process.h>
 #include <kernel/proc/signal.h>
+#include <kernel/proc/signal_delivery.h>
 #include <lib/string.h>
 
 /* --- job control ------------------------------------------------------------------------- */
@@ -16,8 +17,10 @@ int tty_check_job(struct tty *tty, int signal)
 
     if (process == NULL || process->tty != tty || tty->foreground == 0 || process->group_id == tty->foreground)
         return 0;
-    if (thread_current()->signal_mask >> (signal - 1) & 1)
+    if (signal_is_ignored_or_blocked(signal))
         return signal == SIGTTIN ? -EIO : 0;
+    if (process_group_is_orphaned(process->group_id))
+        return -EIO;
     (void)signal_send_group(process->group_id, signal); /* it has at least the caller */
     return -EINTR;
 }
@@ -42,25 +45,42 @@ int tty_acquire(struct tty *tty)
     return error;
 }
 
-/* TIOCNOTTY: when the leader goes, the whole session loses the terminal. */
-LOCAL int tty_give_up(struct tty *tty)
+LOCAL void tty_forget_session(struct process *process, void *context)
 {
-    struct process *process = process_current();
-    int32_t foreground = 0;
+    if (process->session_id == *(const int32_t *)context)
+        process->tty = NULL;
+}
 
-    if (process == NULL || process->tty != tty)
-        return -ENOTTY;
+int32_t tty_foreground(const struct tty *tty) { return tty->foreground; }
+
+void tty_leave(struct process *process)
+{
+    struct tty *tty = process->tty;
+    int32_t session = process->session_id;
+
     process->tty = NULL;
-    if (process->session_id != process->id)
-        return 0;
+    if (tty == NULL || session != process->id)
+        return;
     irq_flags_t flags = spin_lock_irq(&tty->lock);
-    foreground = tty->foreground;
-    tty->session = tty->foreground = 0;
+    int32_t foreground = tty->session == session ? tty->foreground : 0;
+    if (tty->session == session)
+        tty->session = tty->foreground = 0;
     spin_unlock_irq(&tty->lock, flags);
+    (void)process_for_each_in_group(PROCESS_GROUP_ANY, tty_forget_session, &session);
     if (foreground > 0) {
         (void)signal_send_group(foreground, SIGHUP);
         (void)signal_send_group(foreground, SIGCONT);
     }
+}
+
+/* TIOCNOTTY: when the leader goes, the whole session loses the terminal. */
+LOCAL int tty_give_up(struct tty *tty)
+{
+    struct process *process = process_current();
+
+    if (process == NULL || process->tty != tty)
+        return -ENOTTY;
+    tty_leave(process);
     return 0;
 }
 

@@ -14,7 +14,7 @@ struct thread;
 
 /* What an inode of /proc is about. */
 struct procfs_subject {
-    struct process *process; /* NULL outside of /proc/PID; borrowed, checked at each lookup */
+    struct process *process; /* NULL outside of /proc/PID; the inode has a reference. May be a zombie */
     int32_t number;          /* thread id below task/, descriptor below fd/ */
 };
 

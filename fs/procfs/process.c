@@ -9,6 +9,7 @@
 
 #include <abi/constants.h>
 #include <abi/errno.h>
+#include <dev/tty/tty.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/space.h>
@@ -62,8 +63,12 @@ LOCAL struct procfs_thread_search procfs_search_threads(const struct process *pr
     return search;
 }
 
-LOCAL char procfs_state_letter(uint32_t state)
+LOCAL char procfs_state_letter(const struct process *process, uint32_t state)
 {
+    if (process->is_zombie)
+        return 'Z';
+    if (process->stop_signal != 0)
+        return 'T';
     switch (state) {
     case THREAD_READY:
     case THREAD_RUNNING: return 'R';
@@ -145,7 +150,7 @@ LOCAL void procfs_print_stat(const struct process *process, const char *name, in
     struct procfs_sizes sizes = procfs_get_sizes(process);
     text_print(text, "%d (%s) %c %d %d %d %d %d 0 %llu 0 0 0 ", id, name, state, process->parent_id,
                process->group_id, process->session_id, process->tty != NULL ? 1025 : 0,
-               process->tty != NULL ? process->group_id : -1,
+               process->tty != NULL ? tty_foreground(process->tty) : -1,
                (unsigned long long)(process->space != NULL ? process->space->faults : 0));
     text_print(text, "%llu 0 0 0 20 0 %u 0 0 %llu %llu 18446744073709551615 ",
                (unsigned long long)(time * TICKS_PER_SECOND / NANOS_PER_SECOND), threads,
@@ -158,7 +163,7 @@ LOCAL void procfs_generate_stat(const struct procfs_subject *subject, struct tex
 {
     struct procfs_thread_search all = procfs_search_threads(subject->process, 0);
     procfs_print_stat(subject->process, subject->process->name, subject->process->id,
-                      all.count == 0 ? 'Z' : procfs_state_letter(all.state),
+                      procfs_state_letter(subject->process, all.state),
                       all.cpu_time + subject->process->ended_time, all.count, text);
 }
 
@@ -166,13 +171,13 @@ LOCAL void procfs_generate_thread_stat(const struct procfs_subject *subject, str
 {
     struct procfs_thread_search one = procfs_search_threads(subject->process, subject->number);
     if (one.found == subject->number)
-        procfs_print_stat(subject->process, one.name, one.found, procfs_state_letter(one.state), one.found_time,
+        procfs_print_stat(subject->process, one.name, one.found, procfs_state_letter(subject->process, one.state), one.found_time,
                           one.count, text);
 }
 
 LOCAL const char *procfs_state_name(char letter)
 {
-    return letter == 'R' ? "running" : letter == 'Z' ? "zombie" : "sleeping";
+    return letter == 'R' ? "running" : letter == 'Z' ? "zombie" : letter == 'T' ? "stopped" : "sleeping";
 }
 
 LOCAL void procfs_generate_status(const struct procfs_subject *subject, struct text *text)
@@ -180,10 +185,10 @@ LOCAL void procfs_generate_status(const struct procfs_subject *subject, struct t
     const struct process *process = subject->process;
     struct procfs_sizes sizes = procfs_get_sizes(process);
     struct procfs_thread_search all = procfs_search_threads(process, subject->number);
-    char state = all.count == 0 ? 'Z' : procfs_state_letter(all.state);
+    char state = procfs_state_letter(subject->process, all.state);
     const unsigned kilobytes = PAGE_SIZE / 1024;
     text_print(text, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n",
-               subject->number > 0 ? all.name : process->name, process->fs->umask, state, procfs_state_name(state),
+               subject->number > 0 ? all.name : process->name, process->fs != NULL ? process->fs->umask : 0, state, procfs_state_name(state),
                process->id, subject->number > 0 ? subject->number : process->id, process->parent_id);
     text_print(text, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\n",
                process->credentials.uid, process->credentials.euid, process->credentials.euid,
@@ -203,7 +208,7 @@ LOCAL void procfs_generate_status(const struct procfs_subject *subject, struct t
 
 LOCAL void procfs_generate_cmdline(const struct procfs_subject *subject, struct text *text)
 {
-    if (subject->process->arguments != NULL)
+    if (subject->process->arguments != NULL && !subject->process->is_zombie)
         text_append(text, subject->process->arguments, subject->process->arguments_size);
 }
 
@@ -253,12 +258,16 @@ LOCAL isize_t procfs_path_text(const struct path *path, char *buffer, size_t siz
 
 LOCAL int procfs_follow_cwd(const struct procfs_subject *subject, struct path *target)
 {
+    if (subject->process->fs == NULL)
+        return -ENOENT;
     fs_context_get_cwd(subject->process->fs, target);
     return 0;
 }
 
 LOCAL int procfs_follow_root(const struct procfs_subject *subject, struct path *target)
 {
+    if (subject->process->fs == NULL)
+        return -ENOENT;
     fs_context_get_root(subject->process->fs, target);
     return 0;
 }
@@ -266,7 +275,9 @@ LOCAL int procfs_follow_root(const struct procfs_subject *subject, struct path *
 LOCAL isize_t procfs_read_cwd(const struct procfs_subject *subject, char *buffer, size_t size)
 {
     struct path path;
-    procfs_follow_cwd(subject, &path);
+    int error = procfs_follow_cwd(subject, &path);
+    if (error != 0)
+        return error;
     isize_t length = procfs_path_text(&path, buffer, size);
     path_put(&path);
     return length;
@@ -275,7 +286,9 @@ LOCAL isize_t procfs_read_cwd(const struct procfs_subject *subject, char *buffer
 LOCAL isize_t procfs_read_root(const struct procfs_subject *subject, char *buffer, size_t size)
 {
     struct path path;
-    procfs_follow_root(subject, &path);
+    int error = procfs_follow_root(subject, &path);
+    if (error != 0)
+        return error;
     isize_t length = procfs_path_text(&path, buffer, size);
     path_put(&path);
     return length;
@@ -319,7 +332,8 @@ LOCAL isize_t procfs_fd_text(const struct file *file, char *buffer, size_t size)
 
 LOCAL isize_t procfs_read_fd(const struct procfs_subject *subject, char *buffer, size_t size)
 {
-    struct file *file = file_table_get(subject->process->files, subject->number);
+    struct file_table *files = subject->process->files;
+    struct file *file = files == NULL ? NULL : file_table_get(files, subject->number);
     if (file == NULL)
         return -ENOENT;
     isize_t length = procfs_fd_text(file, buffer, size);
@@ -329,7 +343,8 @@ LOCAL isize_t procfs_read_fd(const struct procfs_subject *subject, char *buffer,
 
 LOCAL int procfs_follow_fd(const struct procfs_subject *subject, struct path *target)
 {
-    struct file *file = file_table_get(subject->process->files, subject->number);
+    struct file_table *files = subject->process->files;
+    struct file *file = files == NULL ? NULL : file_table_get(files, subject->number);
     int error = 0;
     if (file == NULL)
         return -ENOENT;
@@ -350,7 +365,7 @@ static const struct procfs_entry procfs_fd = {
 
 LOCAL const struct procfs_entry *procfs_find_fd(struct procfs_subject *subject, int32_t number)
 {
-    if (file_table_get_flags(subject->process->files, number) < 0)
+    if (subject->process->files == NULL || file_table_get_flags(subject->process->files, number) < 0)
         return NULL;
     subject->number = number;
     return &procfs_fd;
@@ -358,7 +373,7 @@ LOCAL const struct procfs_entry *procfs_find_fd(struct procfs_subject *subject, 
 
 LOCAL int32_t procfs_next_fd(const struct procfs_subject *subject, int32_t from)
 {
-    return file_table_next(subject->process->files, from);
+    return subject->process->files == NULL ? -1 : file_table_next(subject->process->files, from);
 }
 
 /* --- task/ ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
+#include <kernel/proc/process.h>
 #include <lib/parse.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -62,6 +63,35 @@ LOCAL int32_t procfs_parse_number(const struct name *name)
     return (int32_t)value;
 }
 
+/* The process of a subject keeps what it has while its entry looks at it. */
+LOCAL bool procfs_begin(const struct procfs_subject *subject)
+{
+    return subject->process != NULL && process_visit_begin(subject->process);
+}
+
+LOCAL void procfs_end(const struct procfs_subject *subject, bool begun)
+{
+    if (begun)
+        process_visit_end(subject->process);
+}
+
+LOCAL const struct procfs_entry *procfs_find_number(const struct procfs_inode *parent, struct procfs_subject *subject,
+                                                    int32_t number)
+{
+    bool begun = procfs_begin(&parent->subject);
+    const struct procfs_entry *found = parent->entry->find(subject, number);
+    procfs_end(&parent->subject, begun);
+    return found;
+}
+
+LOCAL int32_t procfs_next_number(const struct procfs_inode *node, int32_t from)
+{
+    bool begun = procfs_begin(&node->subject);
+    int32_t number = node->entry->next(&node->subject, from);
+    procfs_end(&node->subject, begun);
+    return number;
+}
+
 LOCAL int procfs_lookup(struct inode *directory, const struct name *name, struct inode **child)
 {
     struct procfs_inode *parent = procfs_of(directory);
@@ -74,10 +104,13 @@ LOCAL int procfs_lookup(struct inode *directory, const struct name *name, struct
     }
     int32_t number = found == NULL ? procfs_parse_number(name) : -1;
     if (number >= 0 && parent->entry->find != NULL)
-        found = parent->entry->find(&subject, number);
+        found = procfs_find_number(parent, &subject, number);
+    if (found != NULL)
+        *child = procfs_create_inode(directory->super, found, &subject);
+    if (subject.process != parent->subject.process)
+        process_put(subject.process); /* found here; the inode has its own reference */
     if (found == NULL)
         return -ENOENT;
-    *child = procfs_create_inode(directory->super, found, &subject);
     return *child == NULL ? -ENOMEM : 0;
 }
 
@@ -102,7 +135,7 @@ LOCAL isize_t procfs_read_directory(struct file *file, file_off_t *position, dir
     if (entry->next == NULL)
         return 0;
     int32_t number;
-    while ((number = entry->next(&node->subject, (int32_t)(*position - PROCFS_FIRST_NUMBER))) >= 0) {
+    while ((number = procfs_next_number(node, (int32_t)(*position - PROCFS_FIRST_NUMBER))) >= 0) {
         char digits[12];
         int length = ksnprintf(digits, sizeof(digits), "%d", number);
         file_off_t next = PROCFS_FIRST_NUMBER + number + 1;
@@ -143,7 +176,9 @@ LOCAL isize_t procfs_read(struct file *file, struct io *io, file_off_t *position
     mutex_lock(&file->inode->lock);
     if (*position == 0 || text->data == NULL) {
         text_clear(text);
+        bool begun = procfs_begin(&node->subject);
         node->entry->generate(&node->subject, text);
+        procfs_end(&node->subject, begun);
         if (text->failed)
             error = -ENOMEM;
     }
@@ -166,19 +201,27 @@ static const struct file_ops procfs_file_ops = {
 LOCAL isize_t procfs_read_link(struct inode *inode, char *buffer, size_t size)
 {
     struct procfs_inode *node = procfs_of(inode);
-    return node->entry->read_link(&node->subject, buffer, size);
+    bool begun = procfs_begin(&node->subject);
+    isize_t length = node->entry->read_link(&node->subject, buffer, size);
+    procfs_end(&node->subject, begun);
+    return length;
 }
 
 LOCAL int procfs_follow(struct inode *inode, struct path *target)
 {
     struct procfs_inode *node = procfs_of(inode);
-    return node->entry->follow(&node->subject, target);
+    bool begun = procfs_begin(&node->subject);
+    int error = node->entry->follow(&node->subject, target);
+    procfs_end(&node->subject, begun);
+    return error;
 }
 
 /* --- inodes ------------------------------------------------------------------------------ */
 
 LOCAL void procfs_free(struct inode *inode)
 {
+    if (procfs_of(inode)->subject.process != NULL)
+        process_put(procfs_of(inode)->subject.process);
     kfree(procfs_of(inode));
 }
 
@@ -198,6 +241,8 @@ LOCAL struct inode *procfs_create_inode(struct super *super, const struct procfs
     inode_init(&node->inode, super, entry->mode);
     node->entry = entry;
     node->subject = *subject;
+    if (subject->process != NULL)
+        process_get(subject->process);
     switch (entry->mode & S_IFMT) {
     case S_IFDIR:
         node->inode.ops = &procfs_directory_inode_ops;

@@ -23,7 +23,6 @@
 #define INPUT_SIZE 256
 #define WATCHDOG_INTERRUPTS 5
 #define WATCHDOG_PATIENCE (10 * NANOS_PER_SECOND)
-#define WORLD_PID 1
 #define LOG_TAIL (8 << 10)
 
 struct monitor {
@@ -174,11 +173,12 @@ LOCAL bool monitor_log(const char *argument)
 LOCAL bool monitor_signal(int signal)
 {
     struct process *world = process_find(WORLD_PID);
-    if (world == NULL || signal_send_process(world, signal) != 0) {
+    bool sent = world != NULL && signal_send_process(world, signal) == 0;
+    if (world != NULL)
+        process_put(world);
+    if (!sent)
         monitor_print("the world is not running, or no such signal\n");
-        return false;
-    }
-    return true;
+    return sent;
 }
 
 LOCAL bool monitor_kill(const char *argument)

@@ -4,10 +4,13 @@
  * lock (it may fault); a wake-up in between takes the entry off the list, which
  * the waiter sees.
  *
- * Left out: keys of memory shared between processes, priority inheritance
- * (refused by the syscall).
+ * Shared memory is known by its file, so that processes meet there whatever
+ * their addresses.
+ *
+ * Left out: priority inheritance (refused by the syscall).
  */
 #include <abi/errno.h>
+#include <kernel/mm/space.h>
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
 #include <kernel/sched/thread.h>
@@ -17,8 +20,7 @@
 
 struct futex_waiter {
     struct list link;
-    const struct process *process;
-    uint64_t address;
+    struct space_key key;
     uint32_t bits;
     struct thread *thread;
     bool woken;
@@ -31,7 +33,18 @@ struct futex_bucket {
 
 static struct futex_bucket buckets[BUCKETS];
 
-LOCAL uint32_t futex_bucket_of(uint64_t address) { return (uint32_t)((address >> 2) * 0x9e3779b1u >> 8) % BUCKETS; }
+LOCAL struct futex_bucket *futex_bucket_of(const struct space_key *key)
+{
+    return &buckets[(uint32_t)((key->offset >> 2) * 0x9e3779b1u >> 8) % BUCKETS];
+}
+
+/* 0 or -EFAULT. A private futex needs no look at what is mapped. */
+LOCAL int futex_key_of(struct user_ptr address, bool is_private, struct space_key *key)
+{
+    const struct process *process = process_current();
+    *key = (struct space_key){ process->space, address.address };
+    return is_private || space_key_of(process->space, address.address, key) ? 0 : -EFAULT;
+}
 
 void futex_init(void)
 {
@@ -51,18 +64,19 @@ LOCAL bool futex_leave(struct futex_bucket *bucket, struct futex_waiter *waiter)
     return woken;
 }
 
-int futex_wait(struct user_ptr address, uint32_t expected, uint32_t bits, nanos_t deadline)
+int futex_wait(struct user_ptr address, bool is_private, uint32_t expected, uint32_t bits, nanos_t deadline)
 {
-    struct futex_waiter waiter = {
-        .process = process_current(), .address = address.address, .bits = bits, .thread = thread_current(),
-    };
-    struct futex_bucket *bucket = &buckets[futex_bucket_of(address.address)];
+    struct futex_waiter waiter = { .bits = bits, .thread = thread_current() };
+    int error = futex_key_of(address, is_private, &waiter.key);
+    if (error != 0)
+        return error;
+    struct futex_bucket *bucket = futex_bucket_of(&waiter.key);
     irq_flags_t flags = spin_lock_irq(&bucket->lock);
     list_append(&bucket->waiters, &waiter.link);
     spin_unlock_irq(&bucket->lock, flags);
 
     uint32_t value;
-    int error = get_user_u32(&value, address);
+    error = get_user_u32(&value, address);
     if (error == 0 && value != expected)
         error = -EAGAIN;
     while (error == 0) {
@@ -74,9 +88,9 @@ int futex_wait(struct user_ptr address, uint32_t expected, uint32_t bits, nanos_
     return futex_leave(bucket, &waiter) ? 0 : error;
 }
 
-LOCAL bool futex_matches(const struct futex_waiter *waiter, uint64_t address, uint32_t bits)
+LOCAL bool futex_matches(const struct futex_waiter *waiter, const struct space_key *key, uint32_t bits)
 {
-    return waiter->address == address && waiter->process == process_current() && (waiter->bits & bits);
+    return waiter->key.object == key->object && waiter->key.offset == key->offset && (waiter->bits & bits);
 }
 
 /* The bucket's lock held. */
@@ -88,16 +102,16 @@ LOCAL void futex_wake_waiter(struct futex_waiter *waiter)
     thread_wake(thread);
 }
 
-int futex_wake(struct user_ptr address, uint32_t count, uint32_t bits)
+LOCAL int futex_wake_key(const struct space_key *key, uint32_t count, uint32_t bits)
 {
-    struct futex_bucket *bucket = &buckets[futex_bucket_of(address.address)];
+    struct futex_bucket *bucket = futex_bucket_of(key);
     int woken = 0;
     irq_flags_t flags = spin_lock_irq(&bucket->lock);
     list_for_each_safe(node, &bucket->waiters) {
         struct futex_waiter *waiter = container_of(node, struct futex_waiter, link);
         if ((uint32_t)woken >= count)
             break;
-        if (!futex_matches(waiter, address.address, bits))
+        if (!futex_matches(waiter, key, bits))
             continue;
         futex_wake_waiter(waiter);
         woken++;
@@ -106,30 +120,42 @@ int futex_wake(struct user_ptr address, uint32_t count, uint32_t bits)
     return woken;
 }
 
-int futex_requeue(struct user_ptr address, struct user_ptr target, uint32_t wake, uint32_t move, bool compare,
-                  uint32_t expected)
+int futex_wake(struct user_ptr address, bool is_private, uint32_t count, uint32_t bits)
 {
+    struct space_key key;
+    int error = futex_key_of(address, is_private, &key);
+    return error != 0 ? error : futex_wake_key(&key, count, bits);
+}
+
+int futex_requeue(struct user_ptr address, struct user_ptr target, bool is_private, uint32_t wake, uint32_t move,
+                  bool compare, uint32_t expected)
+{
+    struct space_key key, target_key;
     uint32_t value;
-    int error = get_user_u32(&value, address);
+    int error = futex_key_of(address, is_private, &key);
+    if (error == 0)
+        error = futex_key_of(target, is_private, &target_key);
+    if (error == 0)
+        error = get_user_u32(&value, address);
     if (error != 0)
         return error;
     if (compare && value != expected)
         return -EAGAIN;
-    int woken = futex_wake(address, wake, UINT32_MAX);
+    int woken = futex_wake_key(&key, wake, UINT32_MAX);
     /* Waiters stay in their bucket. Those that would have to change it are woken instead: a spurious wake-up, which
      * futex(2) allows. */
-    struct futex_bucket *bucket = &buckets[futex_bucket_of(address.address)];
-    bool same = bucket == &buckets[futex_bucket_of(target.address)];
+    struct futex_bucket *bucket = futex_bucket_of(&key);
+    bool same = bucket == futex_bucket_of(&target_key);
     int moved = 0;
     irq_flags_t flags = spin_lock_irq(&bucket->lock);
     list_for_each_safe(node, &bucket->waiters) {
         struct futex_waiter *waiter = container_of(node, struct futex_waiter, link);
         if ((uint32_t)moved >= move)
             break;
-        if (!futex_matches(waiter, address.address, UINT32_MAX))
+        if (!futex_matches(waiter, &key, UINT32_MAX))
             continue;
         if (same)
-            waiter->address = target.address;
+            waiter->key = target_key;
         else
             futex_wake_waiter(waiter);
         moved++;

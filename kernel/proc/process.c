@@ -1,47 +1,114 @@
 /*
- * The process table, threads of a process, and their end.
- *
- * A thread leaves its process in process_exit_thread(): it clears
- * clear_child_tid, wakes its joiner, and the last one releases what the process
- * holds. When process 1 is gone, the machine has nothing left to do.
+ * The process table: finding processes, the tree of parents and children,
+ * groups and sessions.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
-#include <arch/x86_64/acpi.h>
-#include <arch/x86_64/cpu.h>
-#include <arch/x86_64/irq.h>
-#include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
-#include <kernel/mm/space.h>
-#include <kernel/proc/futex.h>
-#include <kernel/proc/process.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/signal_delivery.h>
-#include <kernel/syscall/usercopy.h>
-#include <kernel/time/time.h>
-#include <kernel/vfs/fdtable.h>
-#include <kernel/vfs/vfs.h>
 #include <lib/string.h>
-
-#define THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
 static struct spinlock table_lock = SPINLOCK_INIT("process table", LOCK_RANK_PROCESS_TREE);
 static struct list table = LIST_INIT(table); /* table_lock; struct process.table_link */
 
 struct process *process_current(void) { return thread_current()->process; }
 
-struct process *process_find(int32_t pid)
+irq_flags_t process_table_lock(void) { return spin_lock_irq(&table_lock); }
+void process_table_unlock(irq_flags_t flags) { spin_unlock_irq(&table_lock, flags); }
+
+/* The lock held. */
+LOCAL struct process *process_find_locked(int32_t pid)
 {
-    struct process *found = NULL;
-    irq_flags_t flags = spin_lock_irq(&table_lock);
     list_for_each(node, &table) {
         struct process *process = container_of(node, struct process, table_link);
         if (process->id == pid)
-            found = process;
+            return process;
     }
+    return NULL;
+}
+
+void process_get(struct process *process) { __atomic_add_fetch(&process->references, 1, __ATOMIC_RELAXED); }
+
+struct process *process_find(int32_t pid)
+{
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    struct process *found = process_find_locked(pid);
+    if (found != NULL)
+        process_get(found);
     spin_unlock_irq(&table_lock, flags);
     return found;
+}
+
+void process_put(struct process *process)
+{
+    if (__atomic_sub_fetch(&process->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (process->signals != NULL)
+        signal_state_destroy(process->signals);
+    kfree(process->real_timer);
+    kfree(process->arguments);
+    kfree(process->executable);
+    kfree(process);
+}
+
+struct process *process_create(const char *name)
+{
+    struct process *process = kzalloc(sizeof *process);
+    if (process == NULL)
+        return NULL;
+    process->references = 1;
+    process->exit_signal = SIGCHLD;
+    strlcpy(process->name, name, sizeof process->name);
+    list_init(&process->threads);
+    list_init(&process->children);
+    list_init(&process->sibling_link);
+    list_init(&process->table_link);
+    wait_queue_init(&process->events, "process events");
+    mutex_init(&process->lock, "process", LOCK_RANK_PROCESS);
+    process->signals = signal_state_create();
+    process->real_timer = kzalloc(sizeof *process->real_timer);
+    if (process->signals == NULL || process->real_timer == NULL) {
+        process_put(process);
+        return NULL;
+    }
+    timer_init(&process->real_timer->timer, NULL);
+    process->real_timer->process = process;
+    for (unsigned i = 0; i < PROCESS_LIMIT_COUNT; i++)
+        process->limits[i] = (struct abi_rlimit){ RLIM64_INFINITY, RLIM64_INFINITY };
+    return process;
+}
+
+void process_publish(struct process *process, struct process *parent)
+{
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    process->parent = parent;
+    process->parent_id = parent != NULL ? parent->id : process->id == WORLD_PID ? 0 : WORLD_PID;
+    if (parent != NULL) {
+        process->group_id = parent->group_id;
+        process->session_id = parent->session_id;
+        process->tty = parent->tty;
+        list_append(&parent->children, &process->sibling_link);
+    } else {
+        process->group_id = process->session_id = process->id;
+    }
+    list_append(&table, &process->table_link);
+    spin_unlock_irq(&table_lock, flags);
+}
+
+void process_unlink(struct process *process)
+{
+    KASSERT(spin_is_held_by_me(&table_lock) && process->is_zombie);
+    list_remove(&process->table_link);
+    list_remove(&process->sibling_link);
+}
+
+void process_add_thread(struct process *process, struct thread *thread)
+{
+    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
+    list_append(&process->threads, &thread->process_link);
+    spin_unlock_irq(&process->signals->lock, flags);
 }
 
 int process_for_each_in_group(int32_t group, void (*visit)(struct process *process, void *context), void *context)
@@ -59,149 +126,107 @@ int process_for_each_in_group(int32_t group, void (*visit)(struct process *proce
     return count;
 }
 
-struct process *process_create(int32_t pid, const char *name)
+bool process_group_is_orphaned(int32_t group)
 {
-    struct process *process = kzalloc(sizeof *process);
-    if (process == NULL)
-        return NULL;
-    process->id = process->group_id = process->session_id = pid;
-    strlcpy(process->name, name, sizeof process->name);
-    list_init(&process->threads);
-    mutex_init(&process->lock, "process", LOCK_RANK_PROCESS);
-    process->files = file_table_create();
-    process->fs = fs_context_create();
-    process->signals = signal_state_create();
-    process->real_timer = kzalloc(sizeof *process->real_timer);
-    if (process->real_timer != NULL)
-        timer_init(process->real_timer, NULL);
-    if (process->files == NULL || process->fs == NULL || process->signals == NULL || process->real_timer == NULL)
-        panic("process: no memory for pid %d", pid); /* only process 1 as yet */
+    bool orphaned = true;
     irq_flags_t flags = spin_lock_irq(&table_lock);
-    list_append(&table, &process->table_link);
-    spin_unlock_irq(&table_lock, flags);
-    return process;
-}
-
-void process_add_thread(struct process *process, struct thread *thread)
-{
-    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
-    list_append(&process->threads, &thread->process_link);
-    spin_unlock_irq(&process->signals->lock, flags);
-}
-
-int64_t process_clone_thread(const struct clone_request *request)
-{
-    struct thread *me = thread_current();
-    struct process *process = me->process;
-    if ((request->flags & THREAD_FLAGS) != THREAD_FLAGS)
-        return -ENOSYS; /* processes: fork, vfork (docs/limits.md) */
-    struct trap_frame frame = *me->user_frame;
-    frame.rax = 0;
-    frame.vector = VECTOR_SYSCALL_SLOW;
-    if (request->stack != 0)
-        frame.rsp = request->stack;
-    struct thread *thread = thread_create_with_frame(me->name, process, &frame);
-    if (thread == NULL)
-        return -EAGAIN;
-    uint64_t flags = irqs_disable();
-    fpu_save(me->fpu);
-    fpu_copy(thread->fpu, me->fpu);
-    irqs_restore(flags);
-    thread->fault_info = kzalloc(sizeof *thread->fault_info);
-    thread->role = (uint32_t)frame.role;
-    thread->fs_base = request->flags & CLONE_SETTLS ? request->tls : me->fs_base;
-    thread->signal_mask = me->signal_mask;
-    int32_t id = thread->id;
-    int error = thread->fault_info == NULL ? -EAGAIN : 0;
-    if (error == 0 && (request->flags & CLONE_PARENT_SETTID))
-        error = put_user_u32(request->parent_tid, (uint32_t)id);
-    if (error == 0 && (request->flags & CLONE_CHILD_SETTID))
-        error = put_user_u32(request->child_tid, (uint32_t)id);
-    if (error != 0) {
-        thread->process = NULL;
-        thread->state = THREAD_DEAD;
-        thread_put(thread);
-        thread_put(thread);
-        return error;
+    list_for_each(node, &table) {
+        const struct process *process = container_of(node, struct process, table_link);
+        const struct process *parent = process->parent;
+        if (process->group_id == group && !process->is_zombie && parent != NULL && parent->group_id != group
+            && parent->session_id == process->session_id)
+            orphaned = false;
     }
-    if (request->flags & CLONE_CHILD_CLEARTID)
-        thread->clear_child_tid = request->child_tid.address;
-    /* Until it runs, its kernel stack holds the frame: the role of a running thread in the kernel. */
-    thread->role = THREAD_IN_KERNEL;
-    process_add_thread(process, thread);
-    thread_start(thread);
-    thread_put(thread);
-    return id;
+    spin_unlock_irq(&table_lock, flags);
+    return orphaned;
 }
 
-/* The last thread is leaving: gives back everything. */
-LOCAL void process_release(struct process *process)
+/* --- what a process holds ------------------------------------------------------ */
+
+bool process_visit_begin(struct process *process)
 {
-    timer_cancel(process->real_timer);
-    file_table_put_reference(process->files);
-    process->files = NULL;
     irq_flags_t flags = spin_lock_irq(&table_lock);
-    list_remove(&process->table_link);
+    bool alive = process->space != NULL;
+    process->visitors += alive;
     spin_unlock_irq(&table_lock, flags);
-    fs_context_put(process->fs);
-    struct address_space *space = process->space;
-    thread_current()->process = NULL;
-    space_put(space);
-    signal_state_destroy(process->signals);
-    kfree(process->real_timer);
-    kfree(process->arguments);
-    kfree(process->executable);
-    kfree(process);
+    return alive;
 }
 
-LOCAL bool process_remove_thread(struct process *process, struct thread *thread)
+void process_visit_end(struct process *process)
 {
-    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
-    list_remove(&thread->process_link);
-    process->ended_time += thread_cpu_time();
-    bool last = list_is_empty(&process->threads);
-    spin_unlock_irq(&process->signals->lock, flags);
-    return last;
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    if (--process->visitors == 0)
+        wait_queue_wake_all(&process->events);
+    spin_unlock_irq(&table_lock, flags);
 }
 
-void process_exit_thread(int status)
+LOCAL bool process_has_visitors(struct process *process)
 {
-    struct thread *me = thread_current();
-    struct process *process = me->process;
-    if (me->clear_child_tid != 0) {
-        struct user_ptr address = user_ptr_from(me->clear_child_tid);
-        if (put_user_u32(address, 0) == 0) /* a bad address is the program's loss */
-            futex_wake(address, 1, FUTEX_BITSET_MATCH_ANY);
-    }
-    if (!process->exiting)
-        process->exit_status = status;
-    bool last = process_remove_thread(process, me);
-    me->signal_check = false;
-    if (last) {
-        int final = process->exit_status;
-        bool world = process->is_world;
-        process_release(process);
-        if (world)
-            world_ended(final);
-    } else {
-        me->process = NULL;
-    }
-    thread_exit();
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    bool any = process->visitors > 0;
+    spin_unlock_irq(&table_lock, flags);
+    return any;
 }
 
-void process_exit_group(int status)
+void process_wait_for_visitors(struct process *process)
 {
-    struct process *process = process_current();
-    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
-    if (!process->exiting) {
-        process->exit_status = status;
-        process->exiting = true;
+    WAIT_EVENT_UNINTERRUPTIBLE(&process->events, !process_has_visitors(process));
+}
+
+uint64_t process_limit(unsigned resource) { return process_current()->limits[resource].rlim_cur; }
+
+/* --- groups and sessions ------------------------------------------------------- */
+
+/* The table's lock held. Is there a process of `group` in this session? */
+LOCAL bool process_group_exists(int32_t group, int32_t session)
+{
+    list_for_each(node, &table) {
+        const struct process *process = container_of(node, struct process, table_link);
+        if (process->group_id == group && process->session_id == session)
+            return true;
     }
-    list_for_each(node, &process->threads) {
-        struct thread *thread = container_of(node, struct thread, process_link);
-        thread->signal_check = true;
-        thread_wake(thread);
+    return false;
+}
+
+LOCAL int process_check_group(const struct process *me, const struct process *target, int32_t group)
+{
+    if (target == NULL || (target != me && target->parent != me))
+        return -ESRCH;
+    if (target != me && target->has_executed)
+        return -EACCES;
+    if (target->session_id != me->session_id || target->session_id == target->id)
+        return -EPERM;
+    return group == target->id || process_group_exists(group, me->session_id) ? 0 : -EPERM;
+}
+
+int process_set_group(int32_t pid, int32_t group)
+{
+    struct process *me = process_current();
+    if (group < 0)
+        return -EINVAL;
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    struct process *target = pid == 0 ? me : process_find_locked(pid);
+    if (group == 0 && target != NULL)
+        group = target->id;
+    int error = process_check_group(me, target, group);
+    if (error == 0)
+        target->group_id = group;
+    spin_unlock_irq(&table_lock, flags);
+    return error;
+}
+
+int32_t process_new_session(void)
+{
+    struct process *me = process_current();
+    int32_t result = me->id;
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    list_for_each(node, &table)
+        if (container_of(node, struct process, table_link)->group_id == me->id)
+            result = -EPERM; /* it leads a group already */
+    if (result > 0) {
+        me->session_id = me->group_id = me->id;
+        me->tty = NULL;
     }
-    spin_unlock_irq(&process->signals->lock, flags);
-    process_exit_thread(status);
+    spin_unlock_irq(&table_lock, flags);
+    return result;
 }

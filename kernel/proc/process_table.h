@@ -1,20 +1,40 @@
-/* What process.c offers to the other files of kernel/proc. */
+/* What the files of kernel/proc offer to each other. */
 #ifndef KERNEL_PROC_PROCESS_TABLE_H
 #define KERNEL_PROC_PROCESS_TABLE_H
 
-#include <lib/compiler.h>
-#include <stdint.h>
+#include <kernel/proc/process.h>
+#include <kernel/time/time.h>
 
-struct process;
-struct thread;
+/* The interval timer knows whose it is. */
+struct process_timer {
+    struct timer timer;
+    struct process *process; /* no reference: the timer is cancelled before the process goes */
+};
 
-#define PROCESS_GROUP_ANY (-1) /* process_for_each_in_group(): every process */
+/* The lock of the table, the tree, groups and sessions. */
+MUST_CHECK irq_flags_t process_table_lock(void);
+void process_table_unlock(irq_flags_t flags);
 
-/* A process without threads or address space, in the table. */
-struct process *process_create(int32_t pid, const char *name);
+/* A process without pid, threads, files or address space, not in the table; one reference. NULL: no memory. */
+MUST_CHECK struct process *process_create(const char *name);
+/* Puts it in the table, as a child of `parent` (NULL: nobody's). */
+void process_publish(struct process *process, struct process *parent);
 void process_add_thread(struct process *process, struct thread *thread);
+/* Takes a zombie out of the table. The table's lock held; the caller drops the table's reference afterwards. */
+void process_unlink(struct process *process);
+
+/* A child stopped, went on or ended: tells the parent by SIGCHLD and wakes it. The table's lock held. */
+void process_notify_parent(struct process *process, int code, int status);
+/* It does not use its parent's memory any more: execve(2) or the end. */
+void process_release_vfork(struct process *process);
+
+/* Waits until nobody looks at what was the process's and is taken from it. */
+void process_wait_for_visitors(struct process *process);
 
 /* Process 1 has ended with this wait status (wait(2)); called by its last thread. */
 void world_ended(int status);
+
+/* exec.c: writes 0 to clear_child_tid and wakes who waits there; deals with the list of robust futexes. */
+void process_release_thread_memory(struct thread *thread);
 
 #endif

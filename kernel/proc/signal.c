@@ -5,8 +5,11 @@
  * Locks: process->signals->lock guards actions and everything pending, of the
  * process and of its threads. A thread is woken with it held.
  *
- * Left out: queues of real-time signals (one of each number is kept), stopping
- * (ring-3 processes bring it).
+ * Stopping: the default action of a stop signal sets process->stop_signal; every
+ * thread of the process then waits in signal_wait_while_stopped() on its way out,
+ * until SIGCONT or SIGKILL is sent.
+ *
+ * Left out: queues of real-time signals (one of each number is kept).
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -18,7 +21,7 @@
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/space.h>
-#include <kernel/proc/process.h>
+#include <kernel/proc/process_table.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/signal_delivery.h>
 #include <kernel/symbols.h>
@@ -28,6 +31,7 @@
 
 #define RED_ZONE 128
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define STOP_SIGNALS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define HANDLER_DEFAULT 0
 #define HANDLER_IGNORE 1
 #define XSAVE_HEADER_OFFSET 512
@@ -47,13 +51,71 @@ struct signal_state *signal_state_create(void)
 
 void signal_state_destroy(struct signal_state *state) { kfree(state); }
 
+LOCAL bool signal_has_handler(const struct abi_sigaction *action) { return action->handler.address > HANDLER_IGNORE; }
+
+void signal_state_copy(struct signal_state *to, struct signal_state *from, bool clear)
+{
+    irq_flags_t flags = spin_lock_irq(&from->lock);
+    memcpy(to->actions, from->actions, sizeof to->actions);
+    spin_unlock_irq(&from->lock, flags);
+    if (clear)
+        signal_state_reset(to);
+}
+
+void signal_state_reset(struct signal_state *state)
+{
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
+        struct abi_sigaction *action = &state->actions[i];
+        *action = (struct abi_sigaction){
+            .handler = user_ptr_from(signal_has_handler(action) ? HANDLER_DEFAULT : action->handler.address),
+        };
+    }
+    spin_unlock_irq(&state->lock, flags);
+}
+
+bool signal_children_are_unwanted(struct signal_state *state)
+{
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    const struct abi_sigaction *action = &state->actions[SIGCHLD - 1];
+    bool unwanted = action->handler.address == HANDLER_IGNORE || (action->flags & SA_NOCLDWAIT);
+    spin_unlock_irq(&state->lock, flags);
+    return unwanted;
+}
+
+bool signal_child_stops_are_unwanted(struct signal_state *state)
+{
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    bool unwanted = state->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP;
+    spin_unlock_irq(&state->lock, flags);
+    return unwanted;
+}
+
 LOCAL bool signal_is_ignored(const struct signal_state *state, int signal)
 {
     uint64_t handler = state->actions[signal - 1].handler.address;
     return handler == HANDLER_IGNORE || (handler == HANDLER_DEFAULT && signal_defaults[signal] == SIGNAL_IGNORE);
 }
 
+bool signal_is_ignored_or_blocked(int signal)
+{
+    struct thread *me = thread_current();
+    struct signal_state *state = me->process->signals;
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    bool result = (me->signal_mask & SIGNAL_BIT(signal)) || state->actions[signal - 1].handler.address == HANDLER_IGNORE;
+    spin_unlock_irq(&state->lock, flags);
+    return result;
+}
+
 /* --- sending --------------------------------------------------------------- */
+
+/* Ring 3 can send process 1 only what it has a handler for, as Linux protects its init. */
+LOCAL bool signal_is_refused(const struct process *process, int signal)
+{
+    const struct process *sender = process_current();
+    return process->id == WORLD_PID && sender != NULL && !sender->is_world
+        && !signal_has_handler(&process->signals->actions[signal - 1]);
+}
 
 /* The lock held. A thread that could take `signal`: notices it at its next return. */
 LOCAL void signal_notify_thread(struct thread *thread)
@@ -77,6 +139,34 @@ LOCAL void signal_notify_process(struct process *process, int signal)
         thread_wake(container_of(node, struct thread, process_link));
 }
 
+/* Drops pending signals of `set`. The lock held. */
+LOCAL void signal_drop_pending(struct process *process, uint64_t set)
+{
+    process->signals->pending &= ~set;
+    list_for_each(node, &process->threads)
+        container_of(node, struct thread, process_link)->signal_pending &= ~set;
+}
+
+/* What sending does at once, whatever the action: SIGCONT and SIGKILL let a stopped process run, and continuing and
+ * stopping cancel each other. The lock held. */
+LOCAL void signal_prepare_job_control(struct process *process, int signal)
+{
+    if (SIGNAL_BIT(signal) & STOP_SIGNALS) {
+        signal_drop_pending(process, SIGNAL_BIT(SIGCONT));
+        return;
+    }
+    if (signal != SIGCONT && signal != SIGKILL)
+        return;
+    signal_drop_pending(process, STOP_SIGNALS);
+    if (process->stop_signal == 0)
+        return;
+    process->stop_signal = 0;
+    process->stop_report = signal == SIGCONT ? SIGCONT : 0; /* the first thread that goes on tells the parent */
+    process->tell_continued = signal == SIGCONT;
+    list_for_each(node, &process->threads)
+        thread_wake(container_of(node, struct thread, process_link));
+}
+
 int signal_send_process_info(struct process *process, int signal, const struct abi_siginfo *info)
 {
     if (signal < 0 || signal > SIGNAL_COUNT)
@@ -85,7 +175,8 @@ int signal_send_process_info(struct process *process, int signal, const struct a
         return 0;
     struct signal_state *state = process->signals;
     irq_flags_t flags = spin_lock_irq(&state->lock);
-    if (!signal_is_ignored(state, signal)) {
+    signal_prepare_job_control(process, signal);
+    if (!signal_is_ignored(state, signal) && !signal_is_refused(process, signal)) {
         if (!(state->pending & SIGNAL_BIT(signal)))
             state->info[signal - 1] = *info;
         state->pending |= SIGNAL_BIT(signal);
@@ -115,7 +206,8 @@ void signal_send_thread(struct thread *thread, int signal)
 {
     struct signal_state *state = thread->process->signals;
     irq_flags_t flags = spin_lock_irq(&state->lock);
-    if (!signal_is_ignored(state, signal)) {
+    signal_prepare_job_control(thread->process, signal);
+    if (!signal_is_ignored(state, signal) && !signal_is_refused(thread->process, signal)) {
         thread->signal_pending |= SIGNAL_BIT(signal);
         if (!(thread->signal_mask & SIGNAL_BIT(signal)))
             signal_notify_thread(thread);
@@ -156,10 +248,19 @@ LOCAL uint64_t signal_deliverable(const struct thread *thread)
     return (thread->signal_pending | thread->process->signals->pending) & ~thread->signal_mask;
 }
 
+/* Must the thread leave its process: its end, or another thread's execve(2)? */
+LOCAL bool signal_must_leave(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+    return process->exiting || (process->executing != NULL && process->executing != thread);
+}
+
 bool signal_is_pending(void)
 {
     const struct thread *me = thread_current();
-    return me->process != NULL && (me->process->exiting || (me->signal_check && signal_deliverable(me) != 0));
+    return me->process != NULL
+        && (signal_must_leave(me)
+            || (me->signal_check && (signal_deliverable(me) != 0 || me->process->stop_signal != 0)));
 }
 
 uint64_t signal_pending_set(void)
@@ -302,6 +403,8 @@ LOCAL int signal_push_frame(struct trap_frame *frame, const struct abi_sigaction
     struct abi_sigframe model;
     uint64_t address = ALIGN_DOWN(fpu.address - sizeof model, 16) - 8; /* as after a call */
 
+    if (!me->process->is_world && action->handler.address >= USER_SPACE_END)
+        return -EFAULT; /* IRETQ to an address that is not canonical would fault at CPL 0 */
     int error = signal_store_fpu(me, fpu);
     if (error != 0)
         return error;
@@ -366,7 +469,11 @@ LOCAL NORETURN void signal_end_process(struct trap_frame *frame, const struct ab
 {
     struct process *process = process_current();
     int signal = info->signo;
-    if (signal_defaults[signal] == SIGNAL_CORE) {
+    if (signal_defaults[signal] == SIGNAL_CORE && frame->role == THREAD_IN_USER) {
+        klog(LOG_INFO, "signal", "%s (pid %d) is ended by signal %d (code %d) at RIP %#llx, RSP %#llx, address %#llx",
+             process->name, process->id, signal, info->code, (unsigned long long)frame->rip,
+             (unsigned long long)frame->rsp, (unsigned long long)info->address);
+    } else if (signal_defaults[signal] == SIGNAL_CORE) {
         klog(LOG_ERROR, "signal", "%s (pid %d) is ended by signal %d (code %d) at RIP %#llx, address %#llx",
              process->name, process->id, signal, info->code, (unsigned long long)frame->rip,
              (unsigned long long)info->address);
@@ -375,12 +482,56 @@ LOCAL NORETURN void signal_end_process(struct trap_frame *frame, const struct ab
     process_exit_group(signal | (signal_defaults[signal] == SIGNAL_CORE ? 0x80 : 0));
 }
 
+/* --- stopping -------------------------------------------------------------------- */
+
+/* The parent learns that the process stopped, or that it goes on. */
+LOCAL void signal_tell_parent(struct process *process, int code, int status)
+{
+    irq_flags_t flags = process_table_lock();
+    process_notify_parent(process, code, status);
+    process_table_unlock(flags);
+}
+
+/* The default action of a stop signal. */
+LOCAL void signal_stop(struct process *process, int signal)
+{
+    if (process->id == WORLD_PID || (signal != SIGSTOP && process_group_is_orphaned(process->group_id)))
+        return; /* nobody could let it go on */
+    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
+    bool stops = process->stop_signal == 0 && !process->exiting
+        && !((process->signals->pending | thread_current()->signal_pending) & (SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL)));
+    if (stops) {
+        process->stop_signal = process->stop_report = signal;
+        list_for_each(node, &process->threads)
+            signal_notify_thread(container_of(node, struct thread, process_link));
+    }
+    spin_unlock_irq(&process->signals->lock, flags);
+    if (stops)
+        signal_tell_parent(process, CLD_STOPPED, signal);
+}
+
+LOCAL void signal_wait_while_stopped(struct process *process)
+{
+    while (process->stop_signal != 0 && !signal_must_leave(thread_current())) {
+        thread_current()->wake_pending = false;
+        if (process->stop_signal != 0 && !signal_must_leave(thread_current()))
+            (void)!wait_sleep(WAIT_FOREVER, false);
+    }
+    irq_flags_t flags = spin_lock_irq(&process->signals->lock);
+    bool tell = process->tell_continued;
+    process->tell_continued = false;
+    spin_unlock_irq(&process->signals->lock, flags);
+    if (tell)
+        signal_tell_parent(process, CLD_CONTINUED, SIGCONT);
+}
+
 void signal_deliver(struct trap_frame *frame)
 {
     struct thread *me = thread_current();
     struct process *process = me->process;
     struct signal_state *state = process->signals;
-    if (process->exiting)
+    signal_wait_while_stopped(process);
+    if (signal_must_leave(me))
         process_exit_thread(process->exit_status);
     struct abi_siginfo info;
     irq_flags_t flags = spin_lock_irq(&state->lock);
@@ -415,7 +566,9 @@ void signal_deliver(struct trap_frame *frame)
     if (action.handler.address == HANDLER_DEFAULT) {
         if (signal_defaults[signal] == SIGNAL_TERMINATE || signal_defaults[signal] == SIGNAL_CORE)
             signal_end_process(frame, &info);
-        return; /* ignored by default; process 1 is not stopped */
+        if (signal_defaults[signal] == SIGNAL_STOP)
+            signal_stop(process, signal);
+        return;
     }
     signal_restart_syscall(frame, (action.flags & SA_RESTART) && signal_syscall_restarts(me->restart_number));
     if (signal_push_frame(frame, &action, &info, old_mask) != 0) {

@@ -28,6 +28,16 @@ struct signal_state {
 
 MUST_CHECK struct signal_state *signal_state_create(void);
 void signal_state_destroy(struct signal_state *state);
+/* The actions of `from` for a new process, nothing pending; `clear`: handlers become the default (CLONE_CLEAR_SIGHAND). */
+void signal_state_copy(struct signal_state *to, struct signal_state *from, bool clear);
+/* execve(2): handlers become the default, what is ignored stays so. */
+void signal_state_reset(struct signal_state *state);
+/* Does the parent with these actions not want to wait for its children (SIGCHLD ignored, SA_NOCLDWAIT), or not to
+ * hear of their stops (SA_NOCLDSTOP)? */
+bool signal_children_are_unwanted(struct signal_state *state);
+bool signal_child_stops_are_unwanted(struct signal_state *state);
+/* Would the process ignore `signal`, or does the current thread block it? For the tty's job control. */
+bool signal_is_ignored_or_blocked(int signal);
 
 /* A fault of the current thread: the signal cannot be ignored or blocked. `frame` is where it happened. */
 void signal_force(struct trap_frame *frame, int signal, int code, uint64_t address);

@@ -25,46 +25,20 @@
 #include <kernel/natives.h>
 #include <kernel/proc/process.h>
 #include <kernel/proc/process_table.h>
-#include <kernel/random.h>
+#include <kernel/proc/start_stack.h>
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
 
-#define WORLD_PID        1
 #define WORLD_STACK_SIZE (8ULL << 20)
 #define WORLD_PATH       "/sbin/world"
 #define WORLD_HOME       "/root"
 
-struct auxiliary { uint64_t key, value; };
-
-struct world_image {
-    vaddr_t base;
-    vaddr_t entry;
-    vaddr_t headers;
-    uint32_t header_count;
-};
-
-static const char *const world_environment[] = {
-    ("HOME=" WORLD_HOME), "PATH=/bin:/sbin", "TERM=xterm-256color", "LANG=C.UTF-8", "USER=root", "SHELL=/bin/bash",
-};
-
-/* Writes to the not yet running world's memory, page by page. */
-LOCAL int world_write(struct address_space *space, vaddr_t address, const void *data, size_t size)
-{
-    const char *bytes = data;
-    while (size > 0) {
-        size_t chunk = MIN(size, PAGE_SIZE - address % PAGE_SIZE);
-        int error = space_fault(space, address, true, false);
-        if (error != 0)
-            return error;
-        pte_t entry = *paging_entry(space->root, ALIGN_DOWN(address, PAGE_SIZE), false);
-        memcpy((char *)phys_to_virt(entry & PTE_ADDRESS) + address % PAGE_SIZE, bytes, chunk);
-        address += chunk;
-        bytes += chunk;
-        size -= chunk;
-    }
-    return 0;
-}
+/* Each string with its NUL. */
+static const char world_environment[] =
+    "HOME=" WORLD_HOME "\0PATH=/bin:/sbin:/usr/bin:/usr/sbin\0TERM=xterm-256color\0LANG=C.UTF-8\0USER=root\0"
+    "SHELL=/bin/bash";
+#define WORLD_ENVIRONMENT_COUNT 6
 
 LOCAL int world_load_segment(struct address_space *space, const uint8_t *file, vaddr_t base,
                              const struct elf64_program *segment)
@@ -81,7 +55,7 @@ LOCAL int world_load_segment(struct address_space *space, const uint8_t *file, v
                                NULL, 0, WORLD_PATH);
     if (result_is_error(mapped))
         return (int)mapped;
-    return world_write(space, start, file + segment->offset, segment->file_size);
+    return space_write(space, start, file + segment->offset, segment->file_size);
 }
 
 LOCAL const char *world_check_segment(const struct elf64_program *segment, size_t file_size)
@@ -100,13 +74,13 @@ LOCAL const char *world_check_segment(const struct elf64_program *segment, size_
 }
 
 /* NULL, or what is wrong with the file. */
-LOCAL const char *world_load(struct address_space *space, const uint8_t *file, size_t size, struct world_image *image)
+LOCAL const char *world_load(struct address_space *space, const uint8_t *file, size_t size, struct program_image *image)
 {
     const struct elf64_header *header = (const void *)file;
     if (!elf_is_valid(file, size) || header->type != ELF_TYPE_DYNAMIC)
         return "no static position-independent x86-64 ELF file";
     const struct elf64_program *programs = (const void *)(file + header->program_offset);
-    *image = (struct world_image){ .base = WORLD_IMAGE_BASE, .entry = WORLD_IMAGE_BASE + header->entry,
+    *image = (struct program_image){ .base = WORLD_IMAGE_BASE, .entry = WORLD_IMAGE_BASE + header->entry,
                                    .headers = WORLD_IMAGE_BASE + header->program_offset,
                                    .header_count = header->program_count };
     for (unsigned i = 0; i < header->program_count; i++) {
@@ -123,64 +97,18 @@ LOCAL const char *world_load(struct address_space *space, const uint8_t *file, s
     return NULL;
 }
 
-/* --- the start stack (System V psABI 3.4.1, with Linux's auxiliary vector) ----- */
-
-struct stack_builder {
-    struct address_space *space;
-    vaddr_t top;
-    int error;
-};
-
-LOCAL vaddr_t stack_push(struct stack_builder *stack, const void *data, size_t size)
-{
-    stack->top -= size;
-    if (stack->error == 0)
-        stack->error = world_write(stack->space, stack->top, data, size);
-    return stack->top;
-}
-
-LOCAL vaddr_t stack_push_string(struct stack_builder *stack, const char *text)
-{
-    return stack_push(stack, text, strlen(text) + 1);
-}
-
-LOCAL int world_build_stack(struct process *process, const struct world_image *image, vaddr_t *rsp)
+LOCAL int world_build_stack(struct process *process, const struct program_image *image, vaddr_t *rsp)
 {
     int64_t base = space_map(process->space, 0, WORLD_STACK_SIZE, AREA_READ | AREA_WRITE, MAP_PRIVATE, NULL, 0, "[stack]");
     if (result_is_error(base))
         return (int)base;
-    struct stack_builder stack = { .space = process->space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16 };
-    uint8_t random[16];
-    random_fill(random, sizeof random);
-    vaddr_t random_at = stack_push(&stack, random, sizeof random);
-    vaddr_t platform = stack_push_string(&stack, "x86_64");
-    vaddr_t path = stack_push_string(&stack, WORLD_PATH);
-    uint64_t words[4 + ARRAY_COUNT(world_environment)];
-    size_t count = 0;
-    words[count++] = 1; /* argc */
-    words[count++] = path;
-    words[count++] = 0;
-    for (size_t i = 0; i < ARRAY_COUNT(world_environment); i++)
-        words[count++] = stack_push_string(&stack, world_environment[i]);
-    words[count++] = 0;
-    const struct auxiliary vector[] = {
-        { AT_PHDR, image->headers }, { AT_PHENT, sizeof(struct elf64_program) }, { AT_PHNUM, image->header_count },
-        { AT_PAGESZ, PAGE_SIZE }, { AT_BASE, 0 }, { AT_FLAGS, 0 }, { AT_ENTRY, image->entry },
-        { AT_UID, 0 }, { AT_EUID, 0 }, { AT_GID, 0 }, { AT_EGID, 0 }, { AT_PLATFORM, platform },
-        { AT_HWCAP, cpu_features.hwcap }, { AT_CLKTCK, 100 }, { AT_SECURE, 0 }, { AT_RANDOM, random_at },
-        { AT_HWCAP2, 0 }, /* bit 1 (FSGSBASE) stays clear: docs/architecture.md */
-        { AT_EXECFN, path }, { AT_MINSIGSTKSZ, 2048 + cpu_features.xsave_size },
-        { AT_POLYGLOT_NATIVES, (uint64_t)(uintptr_t)&polyglot_natives }, { AT_NULL, 0 },
+    struct start_stack_request request = {
+        .space = process->space, .top = (vaddr_t)base + WORLD_STACK_SIZE - 16, .image = image,
+        .arguments = { WORLD_PATH, sizeof WORLD_PATH, 1 },
+        .environment = { world_environment, sizeof world_environment, WORLD_ENVIRONMENT_COUNT },
+        .path = WORLD_PATH, .with_natives = true,
     };
-    STATIC_ASSERT(sizeof vector <= sizeof process->auxiliary, "struct process has room");
-    memcpy(process->auxiliary, vector, sizeof vector);
-    process->auxiliary_size = sizeof vector;
-    stack.top = ALIGN_DOWN(stack.top, 16);
-    if ((count * 8 + sizeof vector) % 16 != 0)
-        stack.top -= 8; /* argc lies 16-aligned */
-    stack_push(&stack, vector, sizeof vector);
-    *rsp = stack_push(&stack, words, count * sizeof words[0]);
-    return stack.error;
+    return start_stack_build(process, &request, rsp);
 }
 
 /* Descriptors 0, 1 and 2 on the console. */
@@ -247,15 +175,24 @@ void world_start(void)
     const uint8_t *file = boot_file_find("world", &size);
     if (file == NULL)
         panic("world: the loader brought no file named world");
-    struct process *process = process_create(WORLD_PID, "world");
+    struct process *process = process_create("world");
     if (process == NULL || space_create_world(&process->space) != 0)
         panic("world: no memory");
+    process->id = WORLD_PID;
     process->is_world = true;
+    process->files = file_table_create();
+    process->fs = fs_context_create();
+    if (process->files == NULL || process->fs == NULL)
+        panic("world: no memory");
+    process->limits[RLIMIT_NOFILE] = (struct abi_rlimit){ FILE_TABLE_LIMIT, FILE_TABLE_LIMIT };
+    process->limits[RLIMIT_STACK].rlim_cur = WORLD_STACK_SIZE;
+    process->limits[RLIMIT_CORE] = (struct abi_rlimit){ 0, 0 };
+    process_publish(process, NULL);
     process->executable = world_copy_string(WORLD_PATH);
     process->arguments = world_copy_string(WORLD_PATH);
     process->arguments_size = sizeof WORLD_PATH;
 
-    struct world_image image;
+    struct program_image image;
     const char *problem = world_load(process->space, file, size, &image);
     if (problem != NULL)
         panic("world: %s", problem);

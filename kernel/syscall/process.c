@@ -1,6 +1,7 @@
 /* Syscalls on processes, threads, futexes, scheduling and identities. */
 #include <abi/constants.h>
 #include <abi/errno.h>
+#include <abi/signal.h>
 #include <abi/syscalls.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/layout.h>
@@ -8,6 +9,7 @@
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/syscall/file_common.h>
 #include <kernel/syscall/timespec.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/time/time.h>
@@ -15,8 +17,10 @@
 
 int64_t sys_clone(uint64_t flags, uint64_t stack, struct user_ptr parent_tid, struct user_ptr child_tid, uint64_t tls)
 {
-    struct clone_request request = { flags, stack, tls, parent_tid, child_tid };
-    return process_clone_thread(&request);
+    const uint64_t exit_signal = 0xff;
+    struct clone_request request = { flags & ~exit_signal, stack, tls, parent_tid, child_tid,
+                                     (int32_t)(flags & exit_signal) };
+    return process_clone(&request);
 }
 
 int64_t sys_clone3(struct user_ptr arguments, uint64_t size)
@@ -30,11 +34,48 @@ int64_t sys_clone3(struct user_ptr arguments, uint64_t size)
     int error = copy_from_user(&a, arguments, size);
     if (error != 0)
         return error;
-    if (a.set_tid_size != 0 || (a.flags & CLONE_INTO_CGROUP) || (a.flags & 0xff))
+    if (a.set_tid_size != 0 || (a.flags & CLONE_INTO_CGROUP) || (a.flags & 0xff) || a.exit_signal > 64
+        || (a.stack == 0) != (a.stack_size == 0))
         return -EINVAL;
     struct clone_request request = { a.flags, a.stack + a.stack_size, a.tls, user_ptr_from(a.parent_tid),
-                                     user_ptr_from(a.child_tid) };
-    return process_clone_thread(&request);
+                                     user_ptr_from(a.child_tid), (int32_t)a.exit_signal };
+    return process_clone(&request);
+}
+
+int64_t sys_fork(void)
+{
+    struct clone_request request = { .exit_signal = SIGCHLD };
+    return process_clone(&request);
+}
+
+int64_t sys_vfork(void)
+{
+    struct clone_request request = { .flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD };
+    return process_clone(&request);
+}
+
+LOCAL int64_t execute(int32_t directory, struct user_ptr path, struct user_ptr arguments, struct user_ptr environment)
+{
+    struct syscall_name name;
+    int error = name_take(&name, directory, path);
+    if (error != 0)
+        return error;
+    error = process_execute(name.start, name.text, arguments, environment);
+    name_release(&name);
+    return error;
+}
+
+int64_t sys_execve(struct user_ptr path, struct user_ptr arguments, struct user_ptr environment)
+{
+    return execute(AT_FDCWD, path, arguments, environment);
+}
+
+int64_t sys_execveat(int32_t directory, struct user_ptr path, struct user_ptr arguments, struct user_ptr environment,
+                     uint32_t flags)
+{
+    if (flags != 0)
+        return -EINVAL; /* AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW: docs/limits.md */
+    return execute(directory, path, arguments, environment);
 }
 
 int64_t sys_exit(int32_t status) { process_exit_thread((status & 0xff) << 8); }
@@ -46,7 +87,7 @@ int64_t sys_set_tid_address(struct user_ptr address)
     return thread_current()->id;
 }
 
-/* A list of held locks, walked when a thread dies. World threads die with the world: it is only stored. */
+/* A list of held locks, walked when the thread dies. */
 int64_t sys_set_robust_list(struct user_ptr head, uint64_t size)
 {
     if (size != sizeof(struct abi_robust_list_head))
@@ -83,7 +124,7 @@ LOCAL int64_t futex_wait_call(struct user_ptr address, uint32_t operation, uint3
             deadline = time;
         deadline = MAX(deadline, 0);
     }
-    return futex_wait(address, value, bits, deadline);
+    return futex_wait(address, (operation & FUTEX_PRIVATE_FLAG) != 0, value, bits, deadline);
 }
 
 int64_t sys_futex(struct user_ptr address, uint32_t operation, uint32_t value, struct user_ptr timeout,
@@ -92,13 +133,14 @@ int64_t sys_futex(struct user_ptr address, uint32_t operation, uint32_t value, s
     if (address.address % sizeof(uint32_t) != 0)
         return -EINVAL;
     uint32_t count2 = (uint32_t)timeout.address; /* requeue passes a number there */
+    bool is_private = operation & FUTEX_PRIVATE_FLAG;
     switch (operation & FUTEX_CMD_MASK) {
     case FUTEX_WAIT: return futex_wait_call(address, operation, value, timeout, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAIT_BITSET: return futex_wait_call(address, operation, value, timeout, value3);
-    case FUTEX_WAKE: return futex_wake(address, value, FUTEX_BITSET_MATCH_ANY);
-    case FUTEX_WAKE_BITSET: return value3 == 0 ? -EINVAL : futex_wake(address, value, value3);
-    case FUTEX_REQUEUE: return futex_requeue(address, address2, value, count2, false, 0);
-    case FUTEX_CMP_REQUEUE: return futex_requeue(address, address2, value, count2, true, value3);
+    case FUTEX_WAKE: return futex_wake(address, is_private, value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET: return value3 == 0 ? -EINVAL : futex_wake(address, is_private, value, value3);
+    case FUTEX_REQUEUE: return futex_requeue(address, address2, is_private, value, count2, false, 0);
+    case FUTEX_CMP_REQUEUE: return futex_requeue(address, address2, is_private, value, count2, true, value3);
     default: return -ENOSYS; /* priority inheritance: docs/limits.md */
     }
 }
@@ -108,31 +150,24 @@ int64_t sys_getpid(void) { return process_current()->id; }
 int64_t sys_getppid(void) { return process_current()->parent_id; }
 int64_t sys_getpgrp(void) { return process_current()->group_id; }
 
-LOCAL struct process *process_by_argument(int32_t pid) { return pid == 0 ? process_current() : process_find(pid); }
-
-int64_t sys_getpgid(int32_t pid)
+/* A field of the process `pid` (0: the caller), or -ESRCH. */
+LOCAL int64_t process_read_field(int32_t pid, size_t offset)
 {
-    const struct process *process = process_by_argument(pid);
-    return process == NULL ? -ESRCH : process->group_id;
-}
-
-int64_t sys_getsid(int32_t pid)
-{
-    const struct process *process = process_by_argument(pid);
-    return process == NULL ? -ESRCH : process->session_id;
-}
-
-int64_t sys_setpgid(int32_t pid, int32_t group)
-{
-    const struct process *process = process_by_argument(pid);
-    if (group < 0)
-        return -EINVAL;
+    if (pid == 0)
+        pid = process_current()->id;
+    struct process *process = process_find(pid);
     if (process == NULL)
         return -ESRCH;
-    return -EPERM; /* process 1 leads its session */
+    int32_t value;
+    memcpy(&value, (const char *)process + offset, sizeof value);
+    process_put(process);
+    return value;
 }
 
-int64_t sys_setsid(void) { return -EPERM; /* process 1 leads a group already */ }
+int64_t sys_getpgid(int32_t pid) { return process_read_field(pid, offsetof(struct process, group_id)); }
+int64_t sys_getsid(int32_t pid) { return process_read_field(pid, offsetof(struct process, session_id)); }
+int64_t sys_setpgid(int32_t pid, int32_t group) { return process_set_group(pid, group); }
+int64_t sys_setsid(void) { return process_new_session(); }
 
 int64_t sys_getuid(void) { return process_current()->credentials.uid; }
 int64_t sys_geteuid(void) { return process_current()->credentials.euid; }
@@ -165,13 +200,56 @@ int64_t sys_getgroups(int32_t count, struct user_ptr groups)
     return count < 0 ? -EINVAL : 0; /* no supplementary groups */
 }
 
-/* The world has no children as yet. */
+/* --- children ------------------------------------------------------------------- */
+
+LOCAL int wait_put_usage(struct user_ptr usage, const struct wait_result *result)
+{
+    struct abi_rusage value = { .ru_utime = timeval_from_nanos(result->cpu_time) };
+    return user_ptr_is_null(usage) ? 0 : copy_to_user(usage, &value, sizeof value);
+}
+
 int64_t sys_wait4(int32_t pid, struct user_ptr status, uint32_t options, struct user_ptr usage)
 {
-    (void)pid;
-    (void)status;
-    (void)usage;
-    return options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) ? -EINVAL : -ECHILD;
+    if (options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
+        return -EINVAL;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    struct wait_request request = {
+        .type = pid > 0 ? P_PID : pid == -1 ? P_ALL : P_PGID,
+        .id = pid > 0 ? pid : pid == 0 ? process_current()->group_id : -pid,
+        .options = options | WEXITED,
+    };
+    struct wait_result result;
+    int error = process_wait(&request, &result);
+    if (error != 0)
+        return error;
+    if (result.pid != 0 && !user_ptr_is_null(status))
+        error = put_user_u32(status, (uint32_t)result.status);
+    if (result.pid != 0 && error == 0)
+        error = wait_put_usage(usage, &result);
+    return error != 0 ? error : result.pid;
+}
+
+int64_t sys_waitid(int32_t type, int32_t id, struct user_ptr info, uint32_t options, struct user_ptr usage)
+{
+    if ((options & ~(uint32_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
+        || !(options & (WEXITED | WSTOPPED | WCONTINUED)) || (type != P_ALL && type != P_PID && type != P_PGID)
+        || (type == P_PID && id <= 0) || (type == P_PGID && id < 0))
+        return -EINVAL;
+    struct wait_request request = { type, type == P_PGID && id == 0 ? process_current()->group_id : id, options };
+    struct wait_result result;
+    int error = process_wait(&request, &result);
+    if (error != 0)
+        return error;
+    struct abi_siginfo found = { .signo = result.pid != 0 ? SIGCHLD : 0, .code = result.code };
+    found.pid = result.pid;
+    found.uid = result.uid;
+    found.status = result.code == CLD_EXITED ? result.status >> 8 & 0xff
+        : result.code == CLD_STOPPED ? result.status >> 8 & 0xff
+        : result.code == CLD_CONTINUED ? SIGCONT : result.status & 0x7f;
+    if (!user_ptr_is_null(info))
+        error = copy_to_user(info, &found, sizeof found);
+    return error != 0 ? error : wait_put_usage(usage, &result);
 }
 
 int64_t sys_arch_prctl(uint32_t option, uint64_t address)
@@ -179,7 +257,7 @@ int64_t sys_arch_prctl(uint32_t option, uint64_t address)
     struct thread *me = thread_current();
     switch (option) {
     case ARCH_SET_FS:
-        if (address >= USER_SPACE_END && address < DIRECT_MAP_BASE)
+        if (address >= USER_SPACE_END && (address < DIRECT_MAP_BASE || !me->process->is_world))
             return -EPERM; /* not canonical: WRMSR would fault */
         preempt_disable();
         me->fs_base = address;
@@ -188,7 +266,16 @@ int64_t sys_arch_prctl(uint32_t option, uint64_t address)
         preempt_enable();
         return 0;
     case ARCH_GET_FS: return put_user_u64(user_ptr_from(address), me->fs_base);
-    case ARCH_SET_GS: return -EPERM; /* GS is the kernel's at CPL 0 */
+    case ARCH_SET_GS:
+        if (me->process->is_world || address >= USER_SPACE_END)
+            return -EPERM; /* GS is the kernel's at CPL 0 */
+        preempt_disable();
+        me->gs_base = address;
+        msr_write(MSR_KERNEL_GS_BASE, address);
+        this_cpu()->gs_base_loaded = address;
+        preempt_enable();
+        return 0;
+    case ARCH_GET_GS: return put_user_u64(user_ptr_from(address), me->gs_base);
     default: return -EINVAL;
     }
 }
@@ -216,7 +303,13 @@ int64_t sys_prctl(int32_t option, uint64_t argument2, uint64_t argument3, uint64
         return copy_to_user(user_ptr_from(argument2), name, sizeof name);
     case PR_GET_DUMPABLE: return 1;
     case PR_SET_DUMPABLE: return argument2 <= 1 ? 0 : -EINVAL;
-    case PR_SET_PDEATHSIG: case PR_SET_VMA: return 0; /* nothing to remember: no parent; names are for reports */
+    case PR_SET_PDEATHSIG:
+        if (argument2 > SIGNAL_COUNT)
+            return -EINVAL;
+        me->process->death_signal = (int32_t)argument2;
+        return 0;
+    case PR_GET_PDEATHSIG: return put_user_u32(user_ptr_from(argument2), (uint32_t)me->process->death_signal);
+    case PR_SET_VMA: return 0; /* names are for reports */
     default: return -EINVAL;
     }
 }

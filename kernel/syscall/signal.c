@@ -150,11 +150,23 @@ LOCAL struct abi_siginfo signal_info_of_sender(int signal, int code)
 {
     struct abi_siginfo info = { .signo = signal, .code = code };
     info.pid = process_current()->id;
+    info.uid = process_current()->credentials.uid;
     return info;
+}
+
+/* kill(2): the superuser, the same user, or SIGCONT within the session. */
+LOCAL bool signal_may_send(const struct process *target, int signal)
+{
+    const struct process *me = process_current();
+    const struct credentials *mine = &me->credentials, *theirs = &target->credentials;
+    return mine->euid == 0 || mine->euid == theirs->uid || mine->euid == theirs->suid || mine->uid == theirs->uid
+        || mine->uid == theirs->suid || (signal == SIGCONT && me->session_id == target->session_id);
 }
 
 struct kill_request {
     int signal;
+    bool everyone;       /* kill(-1): but process 1 and the caller */
+    unsigned count;      /* processes that were found */
     int error;
 };
 
@@ -162,7 +174,11 @@ LOCAL void signal_kill_one(struct process *process, void *context)
 {
     struct kill_request *request = context;
     struct abi_siginfo info = signal_info_of_sender(request->signal, SI_USER);
-    int error = signal_send_process_info(process, request->signal, &info);
+    if (request->everyone && (process->id == WORLD_PID || process == process_current()))
+        return;
+    request->count++;
+    int error = signal_may_send(process, request->signal) ? signal_send_process_info(process, request->signal, &info)
+                                                         : -EPERM;
     if (error != 0)
         request->error = error;
 }
@@ -175,12 +191,15 @@ int64_t sys_kill(int32_t pid, int32_t signal)
         if (process == NULL)
             return -ESRCH;
         signal_kill_one(process, &request);
+        process_put(process);
         return request.error;
     }
-    int32_t group = pid == 0 ? process_current()->group_id : pid == -1 ? PROCESS_GROUP_ANY : -pid;
-    if (process_for_each_in_group(group, signal_kill_one, &request) == 0)
+    if (pid == INT32_MIN)
         return -ESRCH;
-    return request.error;
+    request.everyone = pid == -1;
+    int32_t group = pid == 0 ? process_current()->group_id : pid == -1 ? PROCESS_GROUP_ANY : -pid;
+    (void)process_for_each_in_group(group, signal_kill_one, &request);
+    return request.count == 0 ? -ESRCH : request.error;
 }
 
 struct thread_search {
@@ -208,9 +227,9 @@ int64_t sys_tgkill(int32_t pid, int32_t id, int32_t signal)
     int64_t result = -ESRCH;
     struct process *process = search.found->process;
     if (process != NULL && (pid < 0 || process->id == pid)) {
-        if (signal != 0)
+        result = signal_may_send(process, signal) ? 0 : -EPERM;
+        if (signal != 0 && result == 0)
             signal_send_thread(search.found, signal);
-        result = 0;
     }
     thread_put(search.found);
     return result;
@@ -221,25 +240,25 @@ int64_t sys_tkill(int32_t id, int32_t signal) { return sys_tgkill(-1, id, signal
 int64_t sys_rt_sigqueueinfo(int32_t pid, int32_t signal, struct user_ptr info)
 {
     struct abi_siginfo copy;
-    struct process *process = process_find(pid);
     int error = copy_from_user(&copy, info, sizeof copy);
     if (error != 0)
         return error;
+    if ((copy.code >= 0 || copy.code == SI_TKILL) && pid != process_current()->id)
+        return -EPERM;
+    struct process *process = process_find(pid);
     if (process == NULL)
         return -ESRCH;
-    if (copy.code >= 0 || copy.code == SI_TKILL)
-        return -EPERM;
     copy.signo = signal;
-    return signal_send_process_info(process, signal, &copy);
+    error = signal_may_send(process, signal) ? signal_send_process_info(process, signal, &copy) : -EPERM;
+    process_put(process);
+    return error;
 }
 
 /* --- ITIMER_REAL ------------------------------------------------------------- */
 
 LOCAL void signal_alarm_fired(struct timer *timer)
 {
-    struct process *process = process_find(1); /* the world's is the only one as yet */
-    if (process == NULL || process->real_timer != timer)
-        return;
+    struct process *process = container_of(timer, struct process_timer, timer)->process;
     (void)!signal_send_process(process, SIGALRM);
     if (process->real_interval > 0)
         timer_arm(timer, timer->deadline + process->real_interval);
@@ -247,18 +266,18 @@ LOCAL void signal_alarm_fired(struct timer *timer)
 
 LOCAL nanos_t signal_alarm_remaining(struct process *process)
 {
-    nanos_t left = process->real_timer->deadline - clock_monotonic();
+    nanos_t left = process->real_timer->timer.deadline - clock_monotonic();
     return process->real_armed ? MAX(left, 0) : 0;
 }
 
 LOCAL void signal_alarm_set(struct process *process, nanos_t value, nanos_t interval)
 {
-    timer_cancel(process->real_timer);
-    timer_init(process->real_timer, signal_alarm_fired);
+    timer_cancel(&process->real_timer->timer);
+    timer_init(&process->real_timer->timer, signal_alarm_fired);
     process->real_interval = interval;
     process->real_armed = value > 0;
     if (value > 0)
-        timer_arm(process->real_timer, clock_monotonic() + value);
+        timer_arm(&process->real_timer->timer, clock_monotonic() + value);
 }
 
 int64_t sys_alarm(uint32_t seconds)
