@@ -15,7 +15,9 @@ What is measured, each by an event and this computer's clock or the guest's:
   boot      from starting QEMU to the first prompt on COM1
   boot cpu  processor time that QEMU used until then: tells what waiting and other work on this computer hide
   split     our boot's parts as /proc/boot gives them, from each kind of disk
+  imports   tools/bench_imports.py, the first thing at the prompt
   python    tools/bench_guest.py, run at the prompt
+  terminals tools/bench_terminal.py: lines to serial port and screen, key presses; booted by UEFI, TERMINAL_ROUNDS times
   memory    RAM of the machine minus MemAvailable, at the prompt
 """
 
@@ -29,6 +31,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import bench_terminal
 from polyglot_vm import screen
 from polyglot_vm.cpio import CpioWriter
 from polyglot_vm.machine import ROOT, Machine, MachineOptions, VmError, require
@@ -38,15 +41,17 @@ WORK = ROOT / "build" / "bench"
 PACKAGE = "linux-image-cloud-amd64"
 LINUX_OPTIONS = "console=ttyS0 quiet panic=-1 HOME=/root"
 DEVICES = [("console", 5, 1), ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
-           ("tty", 5, 0)]
+           ("tty", 5, 0), ("tty1", 4, 1), ("ttyS0", 4, 64)]
 # Linux shows /proc only to whom mounts it; the world as /init does not. For the memory run alone.
 MOUNT_INIT = """
 #include <sys/mount.h>
 #include <unistd.h>
 int main(int argc, char **argv) { mount("proc", "/proc", "proc", 0, 0); return execv("/world", argv); }
 """
-AIMS = {"boot": 0.3, "mix": 1.0, "dictionaries": 1.0, "system_calls": 1.0, "hand_over": 1.0}
-GUEST_FILE = "bench_guest.py"
+AIMS = {"boot": 0.3, "mix": 1.0, "dictionaries": 1.0, "system_calls": 1.0, "hand_over": 1.0, "serial_lines": 1.0,
+        "screen_lines": 1.0}
+GUEST_FILES = ("bench_imports.py", "bench_guest.py", "bench_console.py")
+TERMINAL_ROUNDS = 3
 PROMPT_TIMEOUT = 120
 
 
@@ -75,14 +80,15 @@ def linux_kernel():
 
 
 def linux_initramfs(path, init, more=()):
-    """An initramfs: `init` as /init, device nodes, the benchmark file, `more` = [(source, name)]."""
+    """An initramfs: `init` as /init, device nodes, the benchmark files, `more` = [(source, name)]."""
     with open(path, "wb") as output:
         writer = CpioWriter(output)
         for name, major, minor in DEVICES:
             writer.add_character_device(f"dev/{name}", major, minor)
         for directory in ("proc", "root", "tmp"):
             writer.add_directory(directory)
-        writer.add_file(ROOT / "tools" / GUEST_FILE, f"host/{GUEST_FILE}")
+        for name in GUEST_FILES:
+            writer.add_file(ROOT / "tools" / name, f"host/{name}")
         for source, name in more:
             writer.add_file(source, name)
         writer.add_file(init, "init")
@@ -90,8 +96,8 @@ def linux_initramfs(path, init, more=()):
     return path
 
 
-def linux_options(kernel, initramfs, more=""):
-    return MachineOptions(extra=["-no-reboot", "-kernel", str(kernel), "-initrd", str(initramfs),
+def linux_options(kernel, initramfs, more="", firmware="bios"):
+    return MachineOptions(firmware=firmware, extra=["-no-reboot", "-kernel", str(kernel), "-initrd", str(initramfs),
                                  "-append", f"{LINUX_OPTIONS} {more}".strip()])
 
 
@@ -123,7 +129,7 @@ def ask(machine, statement):
     return machine.serial.wait_for(r"(?s)(.*)^>>> \Z", PROMPT_TIMEOUT)[1]
 
 
-RUN_GUEST = f"exec(open('/host/{GUEST_FILE}').read())"
+RUN_FILES = [f"exec(open('/host/{name}').read())" for name in GUEST_FILES[:2]]
 SHOW_MEMORY = "print(open('/proc/meminfo').read())"
 SHOW_BOOT = "print(open('/proc/boot').read())"
 
@@ -155,22 +161,35 @@ def measure(rounds, firmware):
     host = WORK / "host.cpio"
     with open(host, "wb") as output:
         writer = CpioWriter(output)
-        writer.add_file(ROOT / "tools" / GUEST_FILE, GUEST_FILE)
+        for name in GUEST_FILES:
+            writer.add_file(ROOT / "tools" / name, name)
         writer.finish()
-    systems = {
-        "ours": MachineOptions(firmware=firmware, files={"opt/polyglot/host": host}),
-        "linux": linux_options(kernel, initramfs),
-        "linux mitigations=off": linux_options(kernel, initramfs, "mitigations=off"),
-    }
-    results = {name: {"boot": [], "boot cpu": []} for name in systems}
+
+    def systems(linux_firmware, our_firmware):
+        return {
+            "ours": MachineOptions(firmware=our_firmware, files={"opt/polyglot/host": host}),
+            "linux": linux_options(kernel, initramfs, "", linux_firmware),
+            "linux mitigations=off": linux_options(kernel, initramfs, "mitigations=off", linux_firmware),
+        }
+
+    results = {name: {} for name in systems("bios", firmware)}
+
+    def keep(name, values):
+        for key, value in values.items():
+            results[name].setdefault(key, []).append(value)
+
     for number in range(1, rounds + 1):
-        for name, options in systems.items():
-            boot = boot_once(options, [RUN_GUEST])
-            results[name]["boot"].append(boot.seconds)
-            results[name]["boot cpu"].append(boot.cpu_seconds)
-            for key, value in json.loads(boot.outputs[0].strip().splitlines()[-1]).items():
-                results[name].setdefault(key, []).append(value)
+        for name, options in systems("bios", firmware).items():
+            boot = boot_once(options, RUN_FILES)
+            keep(name, {"boot": boot.seconds, "boot cpu": boot.cpu_seconds})
+            for output in boot.outputs:
+                keep(name, json.loads(output.strip().splitlines()[-1]))
             say(f"round {number} of {rounds}, {name}: prompt after {boot.seconds:.2f} s")
+    for number in range(1, min(rounds, TERMINAL_ROUNDS) + 1):
+        for name, options in systems("uefi", "uefi").items():
+            terminals = bench_terminal.OURS if name == "ours" else bench_terminal.LINUX
+            keep(name, bench_terminal.measure_terminals(options, terminals))
+            say(f"terminals, round {number} of {min(rounds, TERMINAL_ROUNDS)}, {name}")
     report = {"kernel": kernel.name, "rounds": rounds, "firmware": firmware, "samples": results,
               "median": {name: {key: statistics.median(values) for key, values in samples.items()}
                          for name, samples in results.items()}}
@@ -213,7 +232,7 @@ def show(report):
         ours, linux, judged = (median[name][key] for name in ("ours", "linux", "linux mitigations=off"))
         ratio = report["ratio"][key] = ours / judged
         aim = AIMS.get(key)
-        verdict = "" if aim is None else f"{aim:7.1f} {'met' if ratio <= aim else 'missed'}"
+        verdict = "" if aim is None else f"{aim:7.1f} {'OK' if ratio <= aim else 'MISSED'}"
         print(f"{key + ' (s)':24}{ours:12.4f}{linux:12.4f}{judged:12.4f}{ratio:9.3f}{verdict}")
     memory = report["memory_kb"]
     if all(memory.values()):

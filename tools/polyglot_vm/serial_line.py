@@ -134,6 +134,18 @@ class SerialLine:
                                         + text[-2000:])
                 self.arrived.wait(remaining)
 
+    @property
+    def size(self):
+        """Bytes that have come so far."""
+        with self.arrived:
+            return len(self.raw)
+
+    def wait_for_bytes(self, size, timeout=60):
+        """Waits until so many bytes have come in all; SerialTimeout."""
+        with self.arrived:
+            if not self.arrived.wait_for(lambda: len(self.raw) >= size or self.closed, timeout) or self.closed:
+                raise SerialTimeout(f"{len(self.raw)} bytes instead of {size} after {timeout} s")
+
     def drain(self, timeout=5):
         """Waits until QEMU has closed its end, so that `text` is complete."""
         self.thread.join(timeout)
