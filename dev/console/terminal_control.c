@@ -415,6 +415,16 @@ LOCAL void terminal_report_identity(struct terminal *terminal)
         terminal_reply_text(terminal, "\033[>1;10;0c");
 }
 
+/* DECREQTPARM: no parity, eight bits, 19200 baud both ways, as xterm says. */
+LOCAL void terminal_report_parameters(struct terminal *terminal)
+{
+    char text[32];
+    uint32_t what = terminal_parameter(terminal, 0, 0);
+
+    if (what <= 1)
+        terminal_reply(terminal, text, (size_t)ksnprintf(text, sizeof(text), "\033[%u;1;1;128;128;1;0x", what + 2));
+}
+
 /* XTWINOPS: only the size in characters is told. */
 LOCAL void terminal_report_window(struct terminal *terminal)
 {
@@ -611,5 +621,6 @@ void terminal_control_sequence(struct terminal *terminal, uint8_t final)
     case 's': terminal_save_cursor(terminal); break;
     case 't': terminal_report_window(terminal); break;
     case 'u': terminal_restore_cursor(terminal); break;
+    case 'x': terminal_report_parameters(terminal); break;
     }
 }

@@ -12,6 +12,7 @@ xterm's ways: "XTerm Control Sequences" (ctlseqs), the VT102 User Guide and VT51
 """
 
 import codecs
+import functools
 import re
 import struct
 import subprocess
@@ -73,6 +74,7 @@ class OurTerminal:
         return self.process.wait()
 
 
+@functools.cache
 def our_cell(word, foreground, background):
     point = word & 0x1FFFFF
     return chr(point) if point else "", our_colour(foreground), our_colour(background), word >> 21 & COMPARED
@@ -91,7 +93,8 @@ DEPARTURES = {
     "strings": "pyte draws the content of DCS, SOS, PM and APC strings and does not end all OSC strings; strings draw "
                "nothing (ECMA-48, 5.6). Not fed to it",
     "prefixes": "pyte ignores the prefixes > = < and intermediate bytes, so that CSI > 4 ; 2 m is SGR to it, and fails on "
-                "CSI ? 4 m; they are other functions (ctlseqs), none of which changes cells, but DECSTR. Not fed to it",
+                "CSI ? 4 m; it draws the end of ESC * A. They are other functions (ctlseqs), none of which changes cells but "
+                "DECSTR. Not fed to it",
     "sub-parameters": "pyte does not know colons: 38:5:n is 38;5;n, 4:n a kind of underline (ctlseqs, SGR). Rewritten",
     "character sets": "pyte ignores SCS, SO and SI with UTF-8, has line drawing as first G1, lacks the British set, and "
                       "has other characters at 2/11 to 3/0, 5/15, 6/8 of the special graphics (VT220 manual, table 2-4)",
@@ -122,7 +125,7 @@ DEPARTURES = {
 
 STRING = rb"\x1b[PX^_\]](?:[^\x07\x1b\x18\x1a])*(?:\x07|\x1b\\|[\x18\x1a])"
 CSI = rb"\x1b\[(?P<prefix>[<-?]?)(?P<parameters>[0-9:;]*)(?P<intermediate>[\x20-\x2f]*)(?P<final>[\x40-\x7e])"
-TOKEN = re.compile(rb"(?P<string>" + STRING + rb")|(?P<csi>" + CSI + rb")|\x1b[\x20-\x2f]*[\x30-\x5a\\-\x7e]"
+TOKEN = re.compile(rb"(?P<string>" + STRING + rb")|(?P<csi>" + CSI + rb")|\x1b(?P<intermediates>[\x20-\x2f]*)[\x30-\x5a\\-\x7e]"
                    rb"|[\x00-\x1f]|[^\x00-\x1f]+", re.S)
 
 
@@ -153,6 +156,8 @@ class PyteTerminal:
             return  # strings
         if token["csi"]:
             data = self._rewrite(token)
+        elif token["intermediates"] and token["intermediates"] not in b"()#":
+            return  # prefixes
         self.stream.feed(self.decoder.decode(data))
 
     def _rewrite(self, token):
@@ -171,9 +176,11 @@ class PyteTerminal:
     def grid(self):
         screen = self.screen
         cursor = screen.cursor.y, min(screen.cursor.x, screen.columns - 1)  # pending wrap
-        return cursor, [[pyte_cell(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
+        return cursor, [[pyte_cell(line[x]) for x in range(screen.columns)]
+                        for line in map(screen.buffer.__getitem__, range(screen.lines))]
 
 
+@functools.cache
 def pyte_cell(char):
     attributes = sum(bit for name, bit in ATTRIBUTES if getattr(char, name))
     return char.data, pyte_colour(char.fg), pyte_colour(char.bg), attributes

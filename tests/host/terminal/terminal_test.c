@@ -92,6 +92,8 @@ TEST(replies)
     CHECK_STRING(reply(), "");
     write_text("\033[c\033[5n");
     CHECK_STRING(reply(), "\033[?62;22c\033[0n");
+    write_text("\033[x\033[1x\033[2x");
+    CHECK_STRING(reply(), "\033[2;1;1;128;128;1;0x\033[3;1;1;128;128;1;0x");
     write_text("\033[18t\033[>c\033[?25$p\033[?2026$p");
     CHECK_STRING(reply(), "\033[8;24;80t\033[>1;10;0c\033[?25;1$y\033[?2026;0$y");
     write_text("\033[3;20r\033[?6h\033[2;4H\033[6n\033[?6n");
@@ -315,9 +317,11 @@ static void check_sound(void)
     for (uint16_t i = 0; i < terminal.history_capacity + terminal.rows; i++)
         CHECK(used[i]); /* each line is in one place */
     CHECK(terminal.view_back <= terminal.history_count && terminal.history_count <= terminal.history_capacity);
-    for (uint16_t i = 0; i < terminal.rows; i++)
+    for (uint16_t i = 0; i < terminal.rows; i++) {
+        const struct terminal_cell *cells = terminal_view_row(&terminal, i);
         for (uint16_t j = 0; j < terminal.columns; j++)
-            CHECK(terminal_view_row(&terminal, i)[j].code_point < 0x110000);
+            CHECK(cells[j].code_point < 0x110000);
+    }
     CHECK(terminal.cursor.row < terminal.rows && terminal.cursor.column < terminal.columns);
     CHECK(terminal.scroll_top < terminal.scroll_bottom && terminal.scroll_bottom < terminal.rows);
     CHECK(terminal.reply_size <= sizeof(terminal.reply));
