@@ -45,7 +45,7 @@ def measure_terminals(options, terminals):
     """{row: seconds} of one boot."""
     with temporary_directory() as temp, Machine(options) as machine:
         screen.wait_for_prompt(machine, TIMEOUT)
-        screen.send_lines(machine, ["exec(open('/host/bench_console.py').read())"], TIMEOUT)
+        screen.send_line(machine, "exec(open('/host/bench_console.py').read())", TIMEOUT)
         rows = {"serial_lines": time_lines(machine, terminals.serial)}
         rows["screen_lines"] = time_lines(machine, terminals.screen) + time_until_bar(machine, temp / "screen.ppm")
         targets = list(dict.fromkeys([terminals.screen, terminals.serial]))

@@ -8,6 +8,8 @@ tools/vm is the command (cli.py); tests and tools/bench.py use the same modules:
     keyboard.py     text -> key presses of a US keyboard
     hostchannel.py  run a program inside and collect its output and status (docs/architecture.md)
     cpio.py         cpio newc archives whose file data is page aligned
+    screen.py       the prompt from outside: lines typed, pictures taken
+    transcript.py   a file's lines typed at the prompt
     picture.py      PPM -> PNG, pixels
     ocr.py          text of a picture, recognised by the console's own font
 

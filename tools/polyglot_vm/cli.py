@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import hostchannel, machine, screen
+from . import hostchannel, machine, screen, transcript
 from .machine import MachineOptions, VmError
 from .qmp import QmpError
 from .serial_line import SerialTimeout
@@ -19,6 +19,12 @@ FILE is run inside in the language of its suffix (.py); `-` is Python on standar
 output and error come out here, exactly; the exit status is the program's, or 124: time-out, 125: kernel
 panic (its text on standard error), 126: the image or QEMU is missing. The options above are taken
 wherever they stand; write `--` before arguments of the program that look like one of them."""
+
+TRANSCRIPT_HELP = """\
+Types the lines of FILE at the prompt, each when the prompt for it is there, and prints the dialogue as it grows.
+A blank line ends a block; blank lines inside a block of the file are left out. The exit status is 0 when all lines
+were answered, whatever the answers (the last may be exit()); 124: a line had no prompt within the time limit;
+125: kernel panic; 1: the system ended with lines left; 2: FILE cannot be read; 126: the image or QEMU is missing."""
 
 
 def main(arguments=None):
@@ -90,12 +96,13 @@ def build_parser():
                          help="seconds to wait for each prompt; default: 120")
     picture.set_defaults(command=command_screenshot, takes_rest=False)
 
-    transcript = commands.add_parser("transcript", parents=[common], allow_abbrev=False,
-                                     help="type a file's lines at the prompt and print the whole dialogue")
-    transcript.add_argument("file", metavar="FILE", help="`-` is standard input")
-    transcript.add_argument("--timeout", type=float, default=120, metavar="S",
-                            help="seconds to wait for each prompt; default: 120")
-    transcript.set_defaults(command=command_transcript, takes_rest=False)
+    dialogue = commands.add_parser("transcript", parents=[common], allow_abbrev=False,
+                                   help="type a file's lines at the prompt and print the whole dialogue",
+                                   description=TRANSCRIPT_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    dialogue.add_argument("file", metavar="FILE", help="`-` is standard input")
+    dialogue.add_argument("--timeout", type=float, default=120, metavar="S",
+                          help="seconds to wait for each prompt; default: 120")
+    dialogue.set_defaults(command=command_transcript, takes_rest=False)
 
     debug = commands.add_parser("debug", parents=[common], allow_abbrev=False,
                                 help="boot under gdb, stopped at the kernel's first instruction",
@@ -179,18 +186,18 @@ def command_screenshot(options):
 
 
 def command_transcript(options):
-    """Over the serial line; each line waits for the prompt (or the next line of a block) after the one before."""
     settings = machine_options(options)
     if options.dry_run:
         return print_command(settings)
-    lines = (sys.stdin.read() if options.file == "-" else Path(options.file).read_text()).splitlines()
+    machine.require(settings)
+    try:
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"vm: {options.file}: {getattr(error, 'strerror', None) or 'not a text in UTF-8'}", file=sys.stderr)
+        return 2
     with machine.Machine(settings) as guest:
         screen.wait_for_prompt(guest, options.timeout)
-        try:
-            screen.send_lines(guest, lines, options.timeout)
-        finally:
-            print(guest.serial.text.rstrip())
-    return 0
+        return transcript.type_transcript(guest, text.splitlines(), options.timeout, sys.stdout)
 
 
 def command_debug(options):

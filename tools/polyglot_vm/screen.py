@@ -2,7 +2,7 @@
 
     wait_for_prompt(machine)
     type_lines(machine, "a = 1\\na")      # each line with Enter; returns when the next prompt is there
-    send_lines(machine, ["a = 1", "a"])   # the same over the serial line
+    send_line(machine, "a = 1")           # one line over the serial port
     take_picture(machine, temp).write_png("out.png")
 
 The serial port shows the same console as the screen, so the prompt is waited for there: an event, no
@@ -35,18 +35,11 @@ def type_lines(machine, text, timeout=120):
         machine.serial.wait_for(NEXT_PROMPT, timeout)
 
 
-def send_lines(machine, lines, timeout=120):
-    """Sends each line over the serial port and waits for the prompt after it, or for the end of the machine after
-    the last one."""
-    for number, line in enumerate(lines):
-        machine.serial.mark = len(machine.serial.text)
-        machine.serial.send(line + "\r")
-        try:
-            machine.serial.wait_for(NEXT_PROMPT, timeout)
-        except SerialTimeout:
-            if number != len(lines) - 1 or machine.wait(timeout) != 0:
-                raise
-            machine.serial.drain()
+def send_line(machine, line, timeout=120):
+    """Sends a line over the serial port and waits for the prompt after it, which is returned: ">>>", or "..." in a block."""
+    machine.serial.mark = len(machine.serial.text)
+    machine.serial.send(line + "\r")
+    return machine.serial.wait_for(NEXT_PROMPT, timeout)[0].strip()
 
 
 def take_picture(machine, directory, timeout=5):
