@@ -8,6 +8,7 @@
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/interrupt.h>
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/sections.h>
 #include <arch/x86_64/trap.h>
@@ -132,6 +133,8 @@ LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
                             (frame->error & FAULT_INSTRUCTION) != 0);
     if (error != 0 && fixup != 0)
         frame->rip = fixup;
+    else if (error == -ENOMEM && frame->role == THREAD_IN_USER)
+        process_relieve_memory(); /* the access is tried again, unless it was this process that had to go */
     else if (error != 0)
         signal_force(frame, error == -ENXIO || error == -ENOMEM ? SIGBUS : SIGSEGV,
                      frame->error & FAULT_PRESENT ? SEGV_ACCERR : SEGV_MAPERR, address);
@@ -201,6 +204,9 @@ void trap_prepare_return(struct trap_frame *frame)
     for (;;) {
         if (this_cpu()->reschedule)
             thread_schedule();
+        /* IRETQ to an address that is not canonical would fault at CPL 0. */
+        if (frame->role == THREAD_IN_USER && frame->rip >= USER_SPACE_END && !me->signal_check)
+            signal_force(frame, SIGSEGV, SEGV_MAPERR, frame->rip);
         if (!me->signal_check)
             break;
         irqs_restore(RFLAGS_IF);

@@ -308,9 +308,15 @@ LOCAL bool space_range_is_free(struct address_space *space, vaddr_t start, uint6
     return taken == NULL || taken->start >= start + size;
 }
 
-/* Promises room for every page of the area. 0 or -ENOMEM. */
-LOCAL int space_commit_area(struct area *area)
+/* Promises room for every page of the area. Ring 3 leaves the world a part of what is there. 0 or -ENOMEM. */
+LOCAL int space_commit_area(const struct address_space *space, struct area *area)
 {
+    const uint64_t world_part = 8;
+    struct page_statistics statistics;
+    page_get_statistics(&statistics);
+    if (!space->is_world
+        && area_pages(area) + statistics.total / world_part > statistics.commit_limit - statistics.committed)
+        return -ENOMEM;
     int error = page_commit(area_pages(area));
     if (error == 0)
         area->committed = area_pages(area);
@@ -324,7 +330,7 @@ LOCAL int space_add_area(struct address_space *space, const struct area *model, 
         return -ENOMEM;
     *area = *model;
     area->committed = 0;
-    if (!area->borrowed && space_wants_commit(area->protection, area->flags) && space_commit_area(area) != 0) {
+    if (!area->borrowed && space_wants_commit(area->protection, area->flags) && space_commit_area(space, area) != 0) {
         object_free(area_cache, area);
         return -ENOMEM;
     }
@@ -435,7 +441,7 @@ LOCAL int space_protect_area(struct address_space *space, struct area *area, uin
     if (area->borrowed && (protection & AREA_WRITE))
         return -EACCES;
     if (area->committed == 0 && !area->borrowed && space_wants_commit(protection, area->flags)
-        && space_commit_area(area) != 0)
+        && space_commit_area(space, area) != 0)
         return -ENOMEM;
     area->protection = protection;
     pte_t flags = space_pte_flags(space, protection);
@@ -709,6 +715,15 @@ void address_space_for_each_area(struct address_space *space, void (*visit)(cons
     mutex_unlock(&space->lock);
 }
 
+LOCAL void area_add_size(const struct area *area, void *context) { *(uint64_t *)context += area->end - area->start; }
+
+uint64_t space_mapped_bytes(struct address_space *space)
+{
+    uint64_t bytes = 0;
+    address_space_for_each_area(space, area_add_size, &bytes);
+    return bytes;
+}
+
 LOCAL void space_destroy(struct address_space *space)
 {
     mutex_lock(&space->lock);
@@ -798,7 +813,7 @@ int space_fork(struct address_space *parent, struct address_space **out)
         struct area *copy;
         error = space_add_area(child, area, &copy);
         if (error == 0 && area->committed != 0 && copy->committed == 0)
-            error = space_commit_area(copy); /* read-only by now, with accounted pages */
+            error = space_commit_area(child, copy); /* read-only by now, with accounted pages */
         if (error == 0)
             error = space_fork_pages(parent, child, area);
     }

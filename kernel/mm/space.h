@@ -87,6 +87,9 @@ MUST_CHECK bool space_key_of(struct address_space *space, vaddr_t address, struc
 /* May the space's owner pass this range as a buffer? No page is touched. */
 bool space_contains_range(const struct address_space *space, vaddr_t address, uint64_t size);
 
+/* Bytes of all areas. */
+uint64_t space_mapped_bytes(struct address_space *space);
+
 /* Calls `visit` for each area by address, under the space's lock. */
 void address_space_for_each_area(struct address_space *space, void (*visit)(const struct area *area, void *context),
                                  void *context);

@@ -21,6 +21,7 @@
 #include <kernel/proc/signal_delivery.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/vfs/fdtable.h>
+#include <kernel/vfs/permission.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
 
@@ -191,16 +192,16 @@ LOCAL int script_replace_arguments(struct execution *e, const char *interpreter,
 
 LOCAL int execute_open(const struct path *start, const char *name, struct file **file)
 {
-    int error = vfs_open(process_current()->fs, start, name, O_RDONLY | O_CLOEXEC, 0, file);
+    struct path path;
+    int error = path_walk(process_current()->fs, start, name, WALK_FOLLOW, &path);
     if (error != 0)
         return error;
-    const struct inode *inode = (*file)->inode;
-    if ((inode->mode & S_IFMT) != S_IFREG || (inode->mode & 0111) == 0) {
-        file_put(*file);
-        *file = NULL;
-        return -EACCES;
-    }
-    return 0;
+    const struct inode *inode = path_inode(&path);
+    error = inode_is_regular(inode) ? permission_check(inode, PERMISSION_EXECUTE) : -EACCES;
+    if (error == 0)
+        error = vfs_open_created(&path, O_RDONLY | O_CLOEXEC, file); /* execution needs no permission to read */
+    path_put(&path);
+    return error;
 }
 
 /* Opens the program, through as many scripts as it takes. */

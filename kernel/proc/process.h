@@ -14,6 +14,7 @@
 #define KERNEL_PROC_PROCESS_H
 
 #include <abi/structs.h>
+#include <kernel/proc/credentials.h>
 #include <kernel/sched/thread.h>
 #include <lib/user_ptr.h>
 
@@ -23,13 +24,6 @@ struct fs_context;  /* kernel/vfs/vfs.h: root, working directory, umask */
 struct tty;
 
 #define WORLD_PID 1
-
-#define CREDENTIALS_MAX_GROUPS 32
-struct credentials {
-    uint32_t uid, gid, euid, egid, suid, sgid;
-    uint32_t group_count; /* supplementary */
-    uint32_t groups[CREDENTIALS_MAX_GROUPS];
-};
 
 #define PROCESS_MAX_AUXILIARY 24 /* entries of the auxiliary vector, AT_NULL included */
 #define PROCESS_LIMIT_COUNT   16 /* RLIMIT_... */
@@ -156,6 +150,9 @@ struct wait_result {
     nanos_t cpu_time;    /* of the child and its children */
 };
 MUST_CHECK int process_wait(const struct wait_request *request, struct wait_result *result);
+
+/* A ring-3 thread found no page: ends the ring-3 process that has the most (never the world), and gives it time to go. */
+void process_relieve_memory(void);
 
 /* CPU time of all threads, the dead ones included. */
 nanos_t process_cpu_time(struct process *process);

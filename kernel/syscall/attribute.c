@@ -8,6 +8,7 @@
 #include <kernel/proc/process.h>
 #include <kernel/syscall/file_common.h>
 #include <kernel/time/time.h>
+#include <kernel/vfs/permission.h>
 #include <lib/string.h>
 
 /* --- stat -------------------------------------------------------------------------------- */
@@ -170,7 +171,6 @@ int64_t sys_fstatfs(int32_t fd, struct user_ptr result)
 
 /* --- access ------------------------------------------------------------------------------ */
 
-/* For the superuser only two things are forbidden: to execute what nobody may, to write what is read-only. */
 LOCAL int64_t attribute_access(int32_t directory, struct user_ptr path, uint32_t mode, uint32_t flags)
 {
     struct syscall_object object;
@@ -179,9 +179,8 @@ LOCAL int64_t attribute_access(int32_t directory, struct user_ptr path, uint32_t
     int error = object_find(&object, directory, path, flags);
     if (error != 0)
         return error;
-    if ((mode & X_OK) && inode_is_regular(object.inode) && (object.inode->mode & 0111) == 0)
-        error = -EACCES;
-    else if ((mode & W_OK) && (inode_is_regular(object.inode) || inode_is_directory(object.inode)))
+    error = flags & AT_EACCESS ? permission_check(object.inode, mode) : permission_check_real(object.inode, mode);
+    if (error == 0 && (mode & W_OK) && (inode_is_regular(object.inode) || inode_is_directory(object.inode)))
         error = object_check_writable(&object);
     object_release(&object);
     return error;
@@ -204,6 +203,22 @@ int64_t sys_faccessat2(int32_t directory, struct user_ptr path, uint32_t mode, u
 
 /* --- changing attributes ----------------------------------------------------------------- */
 
+/* chmod(2), chown(2), utimensat(2): what the owner may, and what only the superuser may. 0, -EPERM or -EACCES. */
+LOCAL int attribute_check_rights(const struct inode *inode, const struct inode_attributes *attributes)
+{
+    const struct credentials *c = credentials_current();
+    if (permission_is_owner(inode)) {
+        if (credentials_is_superuser())
+            return 0;
+        if ((attributes->set & SET_UID) && attributes->uid != inode->uid)
+            return -EPERM;
+        return (attributes->set & SET_GID) && !credentials_has_group(c, attributes->gid) ? -EPERM : 0;
+    }
+    if ((attributes->set & ~(SET_ACCESS_TIME | SET_MODIFY_TIME)) != 0 || !attributes->times_are_now)
+        return -EPERM;
+    return permission_check(inode, PERMISSION_WRITE);
+}
+
 /* Applies and releases the object; `error` is that of finding it. */
 LOCAL int64_t attribute_apply(struct syscall_object *object, int error, const struct inode_attributes *attributes)
 {
@@ -214,6 +229,8 @@ LOCAL int64_t attribute_apply(struct syscall_object *object, int error, const st
         error = -EBADF;
     if (error == 0 && (attributes->set & SET_MODE) && inode_is_symlink(object->inode))
         error = -EOPNOTSUPP;
+    if (error == 0)
+        error = attribute_check_rights(object->inode, attributes);
     if (error == 0)
         error = inode_set_attributes(object->inode, attributes);
     object_release(object);
@@ -299,6 +316,7 @@ LOCAL int attribute_take_times(const struct abi_timespec times[2], struct inode_
     int error = attribute_take_time(&times[0], SET_ACCESS_TIME, &attributes->set, &attributes->access_time);
     if (error == 0)
         error = attribute_take_time(&times[1], SET_MODIFY_TIME, &attributes->set, &attributes->modify_time);
+    attributes->times_are_now = times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW;
     return error;
 }
 
@@ -387,6 +405,8 @@ int64_t sys_truncate(struct user_ptr path, int64_t size)
     if (error != 0)
         return error;
     error = object_check_writable(&object);
+    if (error == 0)
+        error = permission_check(object.inode, PERMISSION_WRITE);
     if (error == 0)
         error = inode_truncate(object.inode, (uint64_t)size);
     object_release(&object);

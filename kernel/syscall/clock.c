@@ -157,7 +157,8 @@ int64_t sys_times(struct user_ptr result)
 {
     const nanos_t tick = NANOS_PER_SECOND / 100; /* AT_CLKTCK */
     if (!user_ptr_is_null(result)) {
-        struct abi_tms times = { .tms_utime = clock_process_time() / tick };
+        struct abi_tms times = { .tms_utime = clock_process_time() / tick,
+                                 .tms_cutime = process_current()->children_time / tick };
         int error = copy_to_user(result, &times, sizeof times);
         if (error != 0)
             return error;
@@ -173,7 +174,9 @@ int64_t sys_getrusage(int32_t who, struct user_ptr result)
         usage.ru_utime = timeval_from_nanos(who == RUSAGE_SELF ? clock_process_time() : thread_cpu_time());
         usage.ru_maxrss = (int64_t)(process->space->resident_peak * (PAGE_SIZE / 1024));
         usage.ru_minflt = (int64_t)process->space->faults;
-    } else if (who != RUSAGE_CHILDREN) {
+    } else if (who == RUSAGE_CHILDREN) {
+        usage.ru_utime = timeval_from_nanos(process->children_time);
+    } else {
         return -EINVAL;
     }
     return copy_to_user(result, &usage, sizeof usage);

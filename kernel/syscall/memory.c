@@ -3,6 +3,7 @@
 #include <abi/errno.h>
 #include <abi/syscalls.h>
 #include <arch/x86_64/paging.h>
+#include <fs/tmpfs.h>
 #include <kernel/mm/space.h>
 #include <kernel/proc/process.h>
 #include <kernel/syscall/usercopy.h>
@@ -24,6 +25,28 @@ LOCAL int memory_check_file(const struct file *file, uint32_t protection, uint32
     return 0;
 }
 
+/* Shared anonymous memory: a file without a name, so that the processes of a fork meet in it. */
+LOCAL int64_t memory_map_shared(struct address_space *space, uint64_t address, uint64_t size, uint32_t protection,
+                                uint32_t flags)
+{
+    struct inode *inode;
+    int64_t result = tmpfs_create_unnamed(0600, &inode);
+    if (result != 0)
+        return result == -ENOSPC ? -ENOMEM : result;
+    result = inode_truncate(inode, ALIGN_UP(size, PAGE_SIZE));
+    if (result == 0)
+        result = space_map(space, address, size, protection, flags, inode, 0, "/dev/zero (deleted)");
+    inode_put(inode);
+    return result;
+}
+
+/* RLIMIT_AS */
+LOCAL bool memory_is_within_limit(struct process *process, uint64_t more)
+{
+    uint64_t limit = process_limit(RLIMIT_AS);
+    return limit == RLIM64_INFINITY || (more <= limit && space_mapped_bytes(process->space) <= limit - more);
+}
+
 int64_t sys_mmap(uint64_t address, uint64_t size, uint32_t protection, uint32_t flags, int32_t fd, int64_t offset)
 {
     struct process *process = process_current();
@@ -33,8 +56,14 @@ int64_t sys_mmap(uint64_t address, uint64_t size, uint32_t protection, uint32_t 
         return -EINVAL;
     if ((flags & ~(uint32_t)MAP_KNOWN) || (flags & MAP_HUGETLB))
         return -EINVAL;
+    if (size == 0)
+        return -EINVAL;
+    if (!memory_is_within_limit(process, ALIGN_UP(size, PAGE_SIZE)))
+        return -ENOMEM;
+    if ((flags & MAP_ANONYMOUS) && (flags & MAP_SHARED) && !process->is_world)
+        return memory_map_shared(process->space, address, size, protection, flags);
     if (flags & MAP_ANONYMOUS) {
-        /* Nobody shares memory with another process yet: shared anonymous memory is private. */
+        /* The world has no children that it could share memory with. */
         uint32_t kept = (flags & ~(uint32_t)MAP_SHARED) | MAP_PRIVATE;
         return space_map(process->space, address, size, protection, kept, NULL, 0, NULL);
     }
@@ -59,7 +88,13 @@ int64_t sys_mprotect(uint64_t address, uint64_t size, uint32_t protection)
     return space_protect(process_current()->space, address, size, protection);
 }
 
-int64_t sys_brk(uint64_t end) { return (int64_t)space_set_heap_end(process_current()->space, end); }
+int64_t sys_brk(uint64_t end)
+{
+    struct process *process = process_current();
+    if (end > process->space->heap_end && !memory_is_within_limit(process, end - process->space->heap_end))
+        return (int64_t)process->space->heap_end;
+    return (int64_t)space_set_heap_end(process->space, end);
+}
 
 int64_t sys_mremap(uint64_t address, uint64_t old_size, uint64_t new_size, uint32_t flags, uint64_t new_address)
 {

@@ -169,37 +169,6 @@ int64_t sys_getsid(int32_t pid) { return process_read_field(pid, offsetof(struct
 int64_t sys_setpgid(int32_t pid, int32_t group) { return process_set_group(pid, group); }
 int64_t sys_setsid(void) { return process_new_session(); }
 
-int64_t sys_getuid(void) { return process_current()->credentials.uid; }
-int64_t sys_geteuid(void) { return process_current()->credentials.euid; }
-int64_t sys_getgid(void) { return process_current()->credentials.gid; }
-int64_t sys_getegid(void) { return process_current()->credentials.egid; }
-
-LOCAL int process_put_ids(struct user_ptr real, struct user_ptr effective, struct user_ptr saved, uint32_t id, uint32_t e)
-{
-    int error = put_user_u32(real, id);
-    if (error == 0)
-        error = put_user_u32(effective, e);
-    return error != 0 ? error : put_user_u32(saved, e);
-}
-
-int64_t sys_getresuid(struct user_ptr real, struct user_ptr effective, struct user_ptr saved)
-{
-    const struct credentials *c = &process_current()->credentials;
-    return process_put_ids(real, effective, saved, c->uid, c->euid);
-}
-
-int64_t sys_getresgid(struct user_ptr real, struct user_ptr effective, struct user_ptr saved)
-{
-    const struct credentials *c = &process_current()->credentials;
-    return process_put_ids(real, effective, saved, c->gid, c->egid);
-}
-
-int64_t sys_getgroups(int32_t count, struct user_ptr groups)
-{
-    (void)groups;
-    return count < 0 ? -EINVAL : 0; /* no supplementary groups */
-}
-
 /* --- children ------------------------------------------------------------------- */
 
 LOCAL int wait_put_usage(struct user_ptr usage, const struct wait_result *result)

@@ -39,6 +39,8 @@ int64_t sys_uname(struct user_ptr result)
 int64_t sys_sethostname(struct user_ptr name, int32_t size)
 {
     char copy[HOSTNAME_SIZE] = { 0 };
+    if (!credentials_is_superuser())
+        return -EPERM;
     if (size < 0 || size >= HOSTNAME_SIZE)
         return -EINVAL;
     int error = copy_from_user(copy, name, (size_t)size);
@@ -71,53 +73,45 @@ int64_t sys_sysinfo(struct user_ptr result)
 
 /* --- limits ------------------------------------------------------------------ */
 
-#define WORLD_STACK_LIMIT (8ULL << 20)
-#define UNLIMITED RLIM64_INFINITY
-
-
-LOCAL int system_read_limit(uint32_t resource, struct abi_rlimit *limit)
+int64_t sys_prlimit64(int32_t pid, uint32_t resource, struct user_ptr new, struct user_ptr old)
 {
+    struct abi_rlimit wanted = { 0, 0 };
     if (resource >= RLIM_NLIMITS)
         return -EINVAL;
-    *limit = (struct abi_rlimit){ UNLIMITED, UNLIMITED };
-    if (resource == RLIMIT_NOFILE)
-        *limit = (struct abi_rlimit){ FILE_TABLE_LIMIT, FILE_TABLE_LIMIT };
-    else if (resource == RLIMIT_STACK)
-        *limit = (struct abi_rlimit){ WORLD_STACK_LIMIT, UNLIMITED };
-    else if (resource == RLIMIT_CORE)
-        *limit = (struct abi_rlimit){ 0, 0 };
-    return 0;
+    if (!user_ptr_is_null(new)) {
+        if (copy_from_user(&wanted, new, sizeof wanted) != 0)
+            return -EFAULT;
+        if (wanted.rlim_cur > wanted.rlim_max)
+            return -EINVAL;
+        if (resource == RLIMIT_NOFILE && wanted.rlim_max > FILE_TABLE_LIMIT)
+            return -EPERM; /* the table has no more room */
+    }
+    struct process *process = process_find(pid == 0 ? process_current()->id : pid);
+    if (process == NULL)
+        return -ESRCH;
+    int error = 0;
+    mutex_lock(&process->lock);
+    struct abi_rlimit *limit = &process->limits[resource], before = *limit;
+    if (!user_ptr_is_null(new) && wanted.rlim_max > before.rlim_max && !credentials_is_superuser())
+        error = -EPERM;
+    else if (!user_ptr_is_null(new))
+        *limit = wanted;
+    mutex_unlock(&process->lock);
+    process_put(process);
+    if (error != 0)
+        return error;
+    return user_ptr_is_null(old) ? 0 : copy_to_user(old, &before, sizeof before);
 }
 
 int64_t sys_getrlimit(uint32_t resource, struct user_ptr result)
 {
-    struct abi_rlimit limit;
-    int error = system_read_limit(resource, &limit);
-    return error != 0 ? error : copy_to_user(result, &limit, sizeof limit);
-}
-
-int64_t sys_prlimit64(int32_t pid, uint32_t resource, struct user_ptr new, struct user_ptr old)
-{
-    struct abi_rlimit limit, wanted;
-    if (pid != 0 && pid != process_current()->id)
-        return -ESRCH;
-    int error = system_read_limit(resource, &limit);
-    if (error == 0 && !user_ptr_is_null(new)) {
-        error = copy_from_user(&wanted, new, sizeof wanted);
-        if (error == 0 && wanted.rlim_cur > wanted.rlim_max)
-            error = -EINVAL;
-        /* Limits of the world are fixed: setting one to what it is succeeds. */
-        if (error == 0 && wanted.rlim_cur != limit.rlim_cur)
-            error = -EPERM;
-    }
-    if (error != 0)
-        return error;
-    return user_ptr_is_null(old) ? 0 : copy_to_user(old, &limit, sizeof limit);
+    int64_t error = sys_prlimit64(0, resource, user_ptr_from(0), result);
+    return error == 0 && user_ptr_is_null(result) ? -EFAULT : error;
 }
 
 int64_t sys_setrlimit(uint32_t resource, struct user_ptr new)
 {
-    return sys_prlimit64(0, resource, new, user_ptr_from(0));
+    return user_ptr_is_null(new) ? -EFAULT : sys_prlimit64(0, resource, new, user_ptr_from(0));
 }
 
 /* --- log and power --------------------------------------------------------------- */
@@ -158,6 +152,8 @@ int64_t sys_syslog(int32_t action, struct user_ptr buffer, int32_t size)
 int64_t sys_reboot(uint32_t magic, uint32_t magic2, uint32_t command, struct user_ptr argument)
 {
     (void)argument;
+    if (!credentials_is_superuser())
+        return -EPERM;
     if (magic != LINUX_REBOOT_MAGIC1
         || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A && magic2 != LINUX_REBOOT_MAGIC2B
             && magic2 != LINUX_REBOOT_MAGIC2C))

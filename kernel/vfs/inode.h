@@ -10,8 +10,7 @@
  * inode_get()/inode_put() -> ops->free() when the last reference goes. An
  * unlinked file that is still open lives until then.
  *
- * Left out: permission checks. The only caller is the superuser; owner and mode
- * are kept and shown, and execution wants at least one x bit.
+ * Permission bits are looked at by the callers: permission.h.
  */
 #ifndef KERNEL_VFS_INODE_H
 #define KERNEL_VFS_INODE_H
@@ -160,6 +159,7 @@ struct inode_attributes {
     uint32_t set; /* SET_... */
     uint32_t mode, uid, gid;
     nanos_t access_time, modify_time;
+    bool times_are_now; /* whoever may write the file may set these */
 };
 int inode_set_attributes(struct inode *inode, const struct inode_attributes *attributes);
 

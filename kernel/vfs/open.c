@@ -7,6 +7,7 @@
 #include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
+#include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
 
@@ -56,7 +57,23 @@ LOCAL int open_check(const struct inode *inode, const struct mount *mount, uint3
     return 0;
 }
 
+/* What the permission bits must allow for an open(2) with these flags. */
+LOCAL unsigned open_wanted(uint32_t flags)
+{
+    uint32_t access = flags & O_ACCMODE;
+    unsigned wanted = access == O_WRONLY ? PERMISSION_WRITE
+        : access == O_RDWR               ? PERMISSION_READ | PERMISSION_WRITE
+                                         : PERMISSION_READ;
+    return flags & O_PATH ? 0 : wanted | (flags & O_TRUNC ? PERMISSION_WRITE : 0);
+}
+
 int vfs_open_path(const struct path *path, uint32_t flags, struct file **out)
+{
+    int error = permission_check(path_inode(path), open_wanted(flags));
+    return error != 0 ? error : vfs_open_created(path, flags, out);
+}
+
+int vfs_open_created(const struct path *path, uint32_t flags, struct file **out)
 {
     struct inode *inode = path_inode(path);
     int error = open_check(inode, path->mount, flags);
@@ -96,9 +113,10 @@ LOCAL int open_unnamed(struct fs_context *fs, const struct path *start, const ch
     if (error != 0)
         return error;
     struct inode *parent = path_inode(&directory);
-    if (parent->ops->create_unnamed == NULL)
+    error = permission_check(parent, PERMISSION_WRITE | PERMISSION_EXECUTE);
+    if (error == 0 && parent->ops->create_unnamed == NULL)
         error = -EOPNOTSUPP;
-    else
+    else if (error == 0)
         error = parent->ops->create_unnamed(parent, S_IFREG | mode, &inode);
     if (error == 0) {
         struct path path = { directory.mount, NULL };
@@ -109,7 +127,7 @@ LOCAL int open_unnamed(struct fs_context *fs, const struct path *start, const ch
             dentry_remove(path.dentry);
         mutex_unlock(&parent->lock);
         if (error == 0) {
-            error = vfs_open_path(&path, flags & ~(uint32_t)(O_TMPFILE | O_EXCL), out);
+            error = vfs_open_created(&path, flags & ~(uint32_t)(O_TMPFILE | O_EXCL), out);
             dentry_put(path.dentry);
         }
     }
@@ -172,7 +190,7 @@ LOCAL int open_or_create(struct fs_context *fs, const struct path *start, const 
             }
         }
     } else {
-        error = vfs_open_path(&path, created ? flags & ~(uint32_t)O_TRUNC : flags, out);
+        error = created ? vfs_open_created(&path, flags & ~(uint32_t)O_TRUNC, out) : vfs_open_path(&path, flags, out);
     }
 out:
     path_put(&path);

@@ -9,6 +9,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <kernel/mm/slab.h>
+#include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
 
@@ -63,6 +64,10 @@ LOCAL int rename_check(const struct rename *rename)
     int error = tree_check_directory(&rename->from.parent);
     if (error == 0)
         error = tree_check_directory(&rename->to.parent);
+    if (error == 0)
+        error = permission_check_removal(path_inode(&rename->from.parent), source);
+    if (error == 0 && target != NULL)
+        error = permission_check_removal(path_inode(&rename->to.parent), target);
     if (error != 0)
         return error;
     if (rename->from.has_slash && !directory)

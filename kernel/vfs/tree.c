@@ -10,6 +10,8 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <kernel/mm/slab.h>
+#include <kernel/proc/credentials.h>
+#include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
 
@@ -17,7 +19,9 @@ int tree_check_directory(const struct path *directory)
 {
     if (directory->mount->flags & MS_RDONLY)
         return -EROFS;
-    return path_inode(directory)->links == 0 ? -ENOENT : 0; /* removed while we waited for the lock */
+    if (path_inode(directory)->links == 0)
+        return -ENOENT; /* removed while we waited for the lock */
+    return permission_check(path_inode(directory), PERMISSION_WRITE | PERMISSION_EXECUTE);
 }
 
 /* Is the name free? 0 or -EEXIST. */
@@ -35,6 +39,11 @@ LOCAL int tree_check_free(const struct path *directory, const struct name *name)
 /* A new inode takes over what its directory prescribes (inode(7), set-group-ID). */
 LOCAL void tree_inherit(struct inode *directory, struct inode *child)
 {
+    const struct credentials *c = credentials_current();
+    if (c != NULL) {
+        child->uid = c->euid;
+        child->gid = c->egid;
+    }
     if (directory->mode & S_ISGID) {
         child->gid = directory->gid;
         if (inode_is_directory(child))
@@ -229,6 +238,8 @@ LOCAL int tree_remove_locked(const struct path *directory, const struct name *na
     error = tree_check_remove(child, is_directory, has_slash);
     if (error == 0)
         error = tree_check_directory(directory);
+    if (error == 0)
+        error = permission_check_removal(parent, child);
     if (error == 0 && dentry->mounts != 0)
         error = -EBUSY;
     if (error == 0 && parent->ops->remove == NULL)

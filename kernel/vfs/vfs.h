@@ -43,8 +43,10 @@ int fs_context_set_root(struct fs_context *fs, const struct path *root);
 /* open(2); `flags` and `mode` as there (the umask is applied here). *file gets one reference. */
 MUST_CHECK int vfs_open(struct fs_context *fs, const struct path *start, const char *name, uint32_t flags,
                         uint32_t mode, struct file **file);
-/* Opens what was found already. */
+/* Opens what was found already; its permission bits are looked at. */
 MUST_CHECK int vfs_open_path(const struct path *path, uint32_t flags, struct file **file);
+/* The same for a file that the caller just created: its mode may forbid what open(2) asks for. */
+MUST_CHECK int vfs_open_created(const struct path *path, uint32_t flags, struct file **file);
 
 /* mknod(2) and mkdir(2) by the type in `mode`. */
 int vfs_create(struct fs_context *fs, const struct path *start, const char *name, uint32_t mode, uint32_t device);

@@ -10,6 +10,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <kernel/mm/slab.h>
+#include <kernel/vfs/permission.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
 
@@ -153,14 +154,15 @@ LOCAL int walk_step(struct walk *walk, const struct name *component, bool follow
 {
     if (!inode_is_directory(path_inode(&walk->at)))
         return -ENOTDIR;
-    if (walk_is_dot(component))
-        return 0;
+    int error = permission_check(path_inode(&walk->at), PERMISSION_EXECUTE);
+    if (error != 0 || walk_is_dot(component))
+        return error;
     if (walk_is_dot_dot(component)) {
         path_ascend(&walk->at, &walk->root);
         return 0;
     }
     struct path child;
-    int error = walk_child(walk, component, &child);
+    error = walk_child(walk, component, &child);
     if (error != 0)
         return error;
     if (follow && inode_is_symlink(path_inode(&child)))
@@ -214,6 +216,8 @@ int path_walk_parent(struct fs_context *fs, const struct path *start, const char
                 error = -ENAMETOOLONG;
             else if (!inode_is_directory(path_inode(&walk.at)))
                 error = -ENOTDIR;
+            else
+                error = permission_check(path_inode(&walk.at), PERMISSION_EXECUTE);
             break;
         }
         error = walk_step(&walk, &last->name, true);
