@@ -80,7 +80,7 @@ def pointer_type(table, argument):
     if argument.kind == "ptr":
         return "*anyopaque"
     if argument.pointed == "strings":
-        return "[*:null]const ?[*:0]const u8"
+        return "[*:null]align(1) const ?[*:0]const u8"
     pointed = pointed_type(table, argument.pointed)
     # An opaque type has no size, so it cannot be the element of many; [*c] takes unaligned addresses as C does.
     return f"{'*' if pointed == 'anyopaque' else '[*]align(1) '}{'const ' if argument.kind == 'in' else ''}{pointed}"

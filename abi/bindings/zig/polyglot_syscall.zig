@@ -2237,7 +2237,7 @@ pub fn fork() Error!i64 {
     return check(syscall6(SYS_fork, 0, 0, 0, 0, 0, 0));
 }
 
-pub fn execve(path: ?[*:0]const u8, arguments: ?[*:null]const ?[*:0]const u8, environment: ?[*:null]const ?[*:0]const u8) Error!i64 {
+pub fn execve(path: ?[*:0]const u8, arguments: ?[*:null]align(1) const ?[*:0]const u8, environment: ?[*:null]align(1) const ?[*:0]const u8) Error!i64 {
     return check(syscall6(SYS_execve, address(path), address(arguments), address(environment), 0, 0, 0));
 }
 
@@ -2897,7 +2897,7 @@ pub fn memfd_create(name: ?[*:0]const u8, flags: u32) Error!i64 {
     return check(syscall6(SYS_memfd_create, address(name), flags, 0, 0, 0, 0));
 }
 
-pub fn execveat(directory: i32, path: ?[*:0]const u8, arguments: ?[*:null]const ?[*:0]const u8, environment: ?[*:null]const ?[*:0]const u8, flags: u32) Error!i64 {
+pub fn execveat(directory: i32, path: ?[*:0]const u8, arguments: ?[*:null]align(1) const ?[*:0]const u8, environment: ?[*:null]align(1) const ?[*:0]const u8, flags: u32) Error!i64 {
     return check(syscall6(SYS_execveat, @bitCast(@as(i64, directory)), address(path), address(arguments), address(environment), flags, 0));
 }
 
@@ -2998,7 +2998,7 @@ pub fn call(nr: i64, a: *const [6]u64) Error!i64 {
         SYS_getsockopt => getsockopt(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), @as(i32, @bitCast(@as(u32, @truncate(a[1])))), @as(i32, @bitCast(@as(u32, @truncate(a[2])))), at(*anyopaque, a[3]), at([*]align(1) i32, a[4])),
         SYS_clone => clone(@as(u64, @truncate(a[0])), @as(u64, @truncate(a[1])), at([*]align(1) i32, a[2]), at([*]align(1) i32, a[3]), @as(u64, @truncate(a[4]))),
         SYS_fork => fork(),
-        SYS_execve => execve(at([*:0]const u8, a[0]), at([*:null]const ?[*:0]const u8, a[1]), at([*:null]const ?[*:0]const u8, a[2])),
+        SYS_execve => execve(at([*:0]const u8, a[0]), at([*:null]align(1) const ?[*:0]const u8, a[1]), at([*:null]align(1) const ?[*:0]const u8, a[2])),
         SYS_exit => exit(@as(i32, @bitCast(@as(u32, @truncate(a[0]))))),
         SYS_wait4 => wait4(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), at([*]align(1) i32, a[1]), @as(u32, @truncate(a[2])), at([*]align(1) rusage, a[3])),
         SYS_kill => kill(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), @as(i32, @bitCast(@as(u32, @truncate(a[1]))))),
@@ -3163,7 +3163,7 @@ pub fn call(nr: i64, a: *const [6]u64) Error!i64 {
         SYS_renameat2 => renameat2(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), at([*:0]const u8, a[1]), @as(i32, @bitCast(@as(u32, @truncate(a[2])))), at([*:0]const u8, a[3]), @as(u32, @truncate(a[4]))),
         SYS_getrandom => getrandom(at(*anyopaque, a[0]), @as(u64, @truncate(a[1])), @as(u32, @truncate(a[2]))),
         SYS_memfd_create => memfd_create(at([*:0]const u8, a[0]), @as(u32, @truncate(a[1]))),
-        SYS_execveat => execveat(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), at([*:0]const u8, a[1]), at([*:null]const ?[*:0]const u8, a[2]), at([*:null]const ?[*:0]const u8, a[3]), @as(u32, @truncate(a[4]))),
+        SYS_execveat => execveat(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), at([*:0]const u8, a[1]), at([*:null]align(1) const ?[*:0]const u8, a[2]), at([*:null]align(1) const ?[*:0]const u8, a[3]), @as(u32, @truncate(a[4]))),
         SYS_membarrier => membarrier(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), @as(u32, @truncate(a[1])), @as(i32, @bitCast(@as(u32, @truncate(a[2]))))),
         SYS_mlock2 => mlock2(@as(u64, @truncate(a[0])), @as(u64, @truncate(a[1])), @as(u32, @truncate(a[2]))),
         SYS_copy_file_range => copy_file_range(@as(i32, @bitCast(@as(u32, @truncate(a[0])))), at([*]align(1) i64, a[1]), @as(i32, @bitCast(@as(u32, @truncate(a[2])))), at([*]align(1) i64, a[3]), @as(u64, @truncate(a[4])), @as(u32, @truncate(a[5]))),
