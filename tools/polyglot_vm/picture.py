@@ -28,6 +28,15 @@ class Picture(NamedTuple):
             raise ValueError(f"{path} ends early")
         return cls(width, height, rgb[:width * height * 3])
 
+    def without_bottom(self, margin=8):
+        """Without the rows at the bottom that all look like the last one, but `margin` of them."""
+        stride = self.width * 3
+        last, height = self.rgb[-stride:], self.height
+        while height > 1 and self.rgb[(height - 1) * stride:height * stride] == last:
+            height -= 1
+        height = min(self.height, height + margin)
+        return Picture(self.width, height, self.rgb[:height * stride])
+
     def write_png(self, path):
         stride = self.width * 3
         rows = b"".join(b"\0" + self.rgb[start:start + stride]
