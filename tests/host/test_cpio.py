@@ -51,6 +51,15 @@ def test_same_tree_same_bytes(tree):
     assert archive(tree, keep_times=True) != before
 
 
+def test_mode_of_a_directory():
+    output = io.BytesIO()
+    writer = CpioWriter(output)
+    writer.add_directory("tmp", 0o1777)
+    writer.finish()
+    listed = subprocess.run(["cpio", "--list", "--verbose", "--quiet"], input=output.getvalue(), capture_output=True, check=True)
+    assert listed.stdout.split()[0] == b"drwxrwxrwt"
+
+
 def test_directories_come_first():
     output = io.BytesIO()
     writer = CpioWriter(output)

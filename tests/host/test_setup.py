@@ -1,5 +1,6 @@
 """tools/setup on machines that lack something: it names what is missing and the command."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -61,6 +62,45 @@ case "$1" in update) : > {tmp_path}/updated;; install) [ -e {tmp_path}/updated ]
     assert result.stdout.count("apt-get install -y --no-install-recommends mtools") == 2
     assert result.stdout.count("apt-get update") == 1
     assert "cargo is missing" in result.stderr  # the step after the packages
+
+
+PIN = "hello 1:2.3-4 " + hashlib.sha256(b"right").hexdigest() + "\n"
+
+
+@pytest.fixture
+def pinned(machine, tmp_path):
+    """Like machine, with one package for the image whose content must be "right"."""
+    (tmp_path / "tree" / "tools" / "image-packages.txt").write_text("# comment\n" + PIN)
+    return machine
+
+
+def apt_that_downloads(content):
+    return f"""#!/bin/sh
+echo "apt-get $*"
+[ $1 = update ] || printf {content} > hello_1%3a2.3-4_amd64.deb
+"""
+
+
+def test_image_package_is_downloaded_and_verified(pinned, tmp_path):
+    result = pinned("--build", tmp_path / "out", dpkg_query=INSTALLED, apt_get=apt_that_downloads("right"))
+    assert "apt-get download hello=1:2.3-4\n" in result.stdout
+    assert "SHA-256" not in result.stderr
+    again = pinned("--build", tmp_path / "out")
+    assert "download" not in again.stdout
+
+
+def test_wrong_image_package_is_refused(pinned, tmp_path):
+    result = pinned("--build", tmp_path / "out", dpkg_query=INSTALLED, cargo="#!/bin/sh\n", rustc=rust("1.99.0"),
+                    apt_get=apt_that_downloads("wrong"))
+    assert result.returncode == 1
+    assert "hello_1%3a2.3-4_amd64.deb is not the file whose SHA-256" in result.stderr
+
+
+def test_image_package_that_is_gone_is_named(pinned, tmp_path):
+    result = pinned("--build", tmp_path / "out", dpkg_query=INSTALLED, cargo="#!/bin/sh\n", rustc=rust("1.99.0"),
+                    apt_get="#!/bin/sh\nexit 100\n")
+    assert result.returncode == 1
+    assert "apt-get download hello=1:2.3-4" in result.stderr and "tools/setup --pin" in result.stderr
 
 
 def test_missing_rust_is_named(machine):

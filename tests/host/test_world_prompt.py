@@ -91,7 +91,7 @@ def start(tmp_path):
 def test_banner_and_expression(start):
     prompt = start()
     assert re.search(r"Polyglot OS [\d.]+ - Python 3\.\d+", prompt.text)
-    assert "exit() to power off" in prompt.text
+    assert "exit() powers off" in prompt.text and "help(polyglot)" in prompt.text
     prompt.enter("6 * 7").expect(r"\n42\n")
     prompt.enter("_ + 1").expect(r"\n43\n")
 

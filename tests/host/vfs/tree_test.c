@@ -1,5 +1,5 @@
 /* Names: path walk, creating, removing, links, renames.
- * Links: tests/host/shim/shim.c kernel/vfs/inode.c kernel/vfs/dentry.c kernel/vfs/mount.c kernel/vfs/walk.c kernel/vfs/open.c kernel/vfs/tree.c kernel/vfs/rename.c kernel/vfs/context.c kernel/vfs/file.c kernel/vfs/lock.c kernel/vfs/poll.c kernel/vfs/page_map.c fs/tmpfs/inode.c fs/tmpfs/directory.c fs/tmpfs/data.c fs/devfs.c fs/memory_devices.c fs/pipe.c lib/parse.c lib/strlcpy.c
+ * Links: tests/host/shim/shim.c kernel/vfs/inode.c kernel/vfs/dentry.c kernel/vfs/mount.c kernel/vfs/walk.c kernel/vfs/permission.c kernel/proc/credentials.c kernel/vfs/open.c kernel/vfs/tree.c kernel/vfs/rename.c kernel/vfs/context.c kernel/vfs/file.c kernel/vfs/lock.c kernel/vfs/poll.c kernel/vfs/page_map.c fs/tmpfs/inode.c fs/tmpfs/directory.c fs/tmpfs/data.c fs/devfs.c fs/memory_devices.c fs/pipe.c lib/parse.c lib/strlcpy.c
  * Flags: -pthread */
 #include <tests/host/shim/tree.h>
 #include <tests/host/lib/random.h>
@@ -587,5 +587,72 @@ TEST(out_of_memory_changes_nothing)
         tree_rmdir("g");
         CHECK_EQUAL(tree_links("."), 3);
     }
+    tree_end();
+}
+
+/* Another user than the one that made everything, until the end of the test. */
+static void become(uint32_t user, uint32_t group)
+{
+    shim_process.credentials = (struct credentials){ .uid = user, .euid = user, .suid = user,
+                                                     .gid = group, .egid = group, .sgid = group };
+}
+
+static int set_mode(const char *name, uint32_t mode, uint32_t user, uint32_t group)
+{
+    struct path path;
+    struct inode_attributes attributes = { .set = SET_MODE | SET_UID | SET_GID, .mode = mode, .uid = user, .gid = group };
+    int error = path_walk(tree_fs(), NULL, name, 0, &path);
+    if (error == 0) {
+        error = inode_set_attributes(path_inode(&path), &attributes);
+        path_put(&path);
+    }
+    return error;
+}
+
+static int try_open(const char *name, uint32_t flags)
+{
+    struct file *file;
+    int error = tree_open(name, flags, &file);
+    if (error == 0)
+        file_put(file);
+    return error;
+}
+
+TEST(permission_bits_hold_for_users)
+{
+    tree_start();
+    CHECK_EQUAL(tree_mkdir("closed"), 0);
+    CHECK_EQUAL(tree_mkdir("open"), 0);
+    CHECK_EQUAL(tree_mkdir("sticky"), 0);
+    CHECK_EQUAL(tree_touch("closed/f"), 0);
+    CHECK_EQUAL(tree_touch("open/mine"), 0);
+    CHECK_EQUAL(tree_touch("open/group"), 0);
+    CHECK_EQUAL(tree_touch("open/other"), 0);
+    CHECK_EQUAL(tree_touch("sticky/theirs"), 0);
+    CHECK_EQUAL(set_mode("closed", 0700, 0, 0), 0);
+    CHECK_EQUAL(set_mode("open", 0755, 0, 0), 0);
+    CHECK_EQUAL(set_mode("sticky", 01777, 0, 0), 0);
+    CHECK_EQUAL(set_mode("open/mine", 0400, 1000, 1000), 0);
+    CHECK_EQUAL(set_mode("open/group", 0460, 0, 1000), 0);
+    CHECK_EQUAL(set_mode("open/other", 0604, 0, 0), 0);
+
+    become(1000, 1000);
+    CHECK_EQUAL(tree_error("closed/f"), -EACCES);
+    CHECK_EQUAL(try_open("open/mine", O_RDONLY), 0);
+    CHECK_EQUAL(try_open("open/mine", O_WRONLY), -EACCES);
+    CHECK_EQUAL(try_open("open/group", O_RDWR), 0);
+    CHECK_EQUAL(try_open("open/other", O_RDONLY), 0);
+    CHECK_EQUAL(try_open("open/other", O_RDONLY | O_TRUNC), -EACCES);
+    CHECK_EQUAL(try_open("open/new", O_RDWR | O_CREAT), -EACCES);
+    CHECK_EQUAL(tree_unlink("open/mine"), -EACCES);
+    CHECK_EQUAL(tree_mkdir("open/d"), -EACCES);
+    CHECK_EQUAL(tree_unlink("sticky/theirs"), -EPERM);
+    CHECK_EQUAL(tree_rename("sticky/theirs", "sticky/x", 0), -EPERM);
+    CHECK_EQUAL(try_open("sticky/own", O_RDWR | O_CREAT), 0);
+    CHECK_EQUAL(tree_rename("sticky/own", "sticky/x", 0), 0);
+    CHECK_EQUAL(tree_unlink("sticky/x"), 0);
+    become(0, 0);
+    CHECK_EQUAL(try_open("open/mine", O_RDWR), 0);
+    CHECK_EQUAL(tree_error("closed/f"), 0);
     tree_end();
 }
