@@ -24,6 +24,7 @@ KEYS = 15
 KEY_PAUSE = 0.05  # until the release of the key before has been dealt with
 TIMEOUT = 120
 BAR = re.compile(rb"(?:[\x80-\xff]{3}){480}")  # 60 blanks of 8 pixels in reverse video
+RESULT, RESULT_END = re.compile(rb"\nseconds ([\d.]+)\r?\n"), 300  # with the prompt behind it
 
 
 class Terminals(NamedTuple):
@@ -59,8 +60,14 @@ def measure_terminals(options, terminals):
 
 def time_lines(machine, path):
     """As the guest's clock says. The result comes alone in its line, after all the others."""
+    before = machine.serial.size
+
+    def result(raw):
+        return RESULT.search(raw, max(before, len(raw) - RESULT_END))
+
     machine.serial.send(f"print('seconds', lines('{path}'))\r")
-    return float(machine.serial.wait_for(r"^seconds ([\d.]+)\n", TIMEOUT)[1])
+    machine.serial.wait_for_bytes(result, TIMEOUT)
+    return float(result(machine.serial.raw)[1])
 
 
 def time_until_bar(machine, path):
@@ -86,7 +93,7 @@ def press_key(machine):
 def time_key_serial(machine):
     before = machine.serial.size
     start = press_key(machine)
-    machine.serial.wait_for_bytes(before + 1, TIMEOUT)
+    machine.serial.wait_for_bytes(lambda raw: len(raw) > before, TIMEOUT)
     return time.monotonic() - start
 
 

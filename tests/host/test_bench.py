@@ -6,12 +6,14 @@ import pty
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import bench
 import bench_console
 import bench_terminal
 from conftest import ROOT
 from polyglot_vm.picture import Picture
+from polyglot_vm.serial_line import SerialLine
 
 BOOT_TEXT = """firmware        0       40000
 loader: files   40000   60000
@@ -86,6 +88,23 @@ def test_keys_are_echoed_by_each_terminal():
     assert not echoing.is_alive()
     for descriptor in (descriptor for pair in pairs for descriptor in pair):
         os.close(descriptor)
+
+
+def test_each_time_is_the_answer_to_its_own_request():
+    """An earlier answer is still at the end of the log when the next request is made."""
+    log, guest = os.pipe()
+    requests, prompt = os.pipe()
+    machine = SimpleNamespace(serial=SerialLine(log, prompt))
+
+    def answer():
+        for seconds in (b"1.5", b"2.5"):
+            request = os.read(requests, 1000).rstrip(b"\r")
+            os.write(guest, request + b"\r\n" + b"a line\r\n" * 100 + b"seconds " + seconds + b"\r\n>>> ")
+
+    threading.Thread(target=answer).start()
+    assert [bench_terminal.time_lines(machine, "/dev/tty1") for _ in range(2)] == [1.5, 2.5]
+    os.close(guest)
+    machine.serial.drain()
 
 
 def test_bar_is_seen_in_a_picture():
