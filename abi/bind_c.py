@@ -165,6 +165,8 @@ struct polyglot_set {
 struct polyglot_field { const char *name; const char *type; uint16_t offset, size, count; /* 0: no array */ };
 struct polyglot_struct { const char *name; uint16_t size; const struct polyglot_field *fields; uint16_t count; };
 
+struct polyglot_type { const char *name; uint8_t size, is_signed; };
+
 enum polyglot_kind {
 KINDS
 };
@@ -250,6 +252,12 @@ def table_header(table):
         place = layout.layout(table, name)
         count = sum(field.count != 0 for field in place.fields)
         lines.append(f'    {{ "{name}", {place.size}, polyglot_fields_{name}, {count} }},')
+    lines += ["};", "", "/* Sizes of the types that are no structures. */",
+              "static const struct polyglot_type polyglot_types[] = {"]
+    types = {**{kind: (layout.C_SIZES[c_type], layout.is_signed(kind)) for kind, c_type in generate.SCALARS.items()},
+             **{kind: (size, layout.is_signed(kind)) for kind, (_, size) in generate.FIELDS.items()},
+             "bytes": (1, False), "strings": (8, False), "time": (8, True)}
+    lines += [f'    {{ "{name}", {size}, {int(signed)} }},' for name, (size, signed) in types.items()]
     lines += ["};", "", "/* Every constant; signals and errors, too. */",
               "static const struct polyglot_constant polyglot_constants[] = {"]
     values = {name: row["number"] for rows in ("errno", "signals") for name, row in table[rows].items()}

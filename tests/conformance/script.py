@@ -201,7 +201,7 @@ class Compiler:
         match = re.fullmatch(r"(\w*)@(\w*)", text)
         if match or re.match(r"\w*\{", text):
             pointed = (match or re.match(r"(\w*)\{", text))[1] or "bytes"
-            index = self.memory(text, pointed)
+            index = self.memory(text, pointed, name)
             self.shown.append((name, index, pointed))
         else:
             index = self.add(unquote(text))
@@ -279,8 +279,8 @@ class Compiler:
 
     def argument(self, argument, text):
         pointer = argument.kind not in generate.SCALARS
-        typed = re.match(r"(\w*)[@{]", text) if not text.startswith('"') else None
-        if typed and (pointer or argument.kind == "any"):
+        typed = re.match(r"(\w*)[@{]", text)
+        if typed and argument.kind not in ("path", "string") and (pointer or argument.kind == "any"):
             pointed = typed[1] or argument.pointed
             if pointed not in self.types and pointed not in generate.POINTED_EXTRA:
                 raise ScriptError(f"'{text}': no such type")

@@ -22,6 +22,8 @@ struct polyglot_set {
 struct polyglot_field { const char *name; const char *type; uint16_t offset, size, count; /* 0: no array */ };
 struct polyglot_struct { const char *name; uint16_t size; const struct polyglot_field *fields; uint16_t count; };
 
+struct polyglot_type { const char *name; uint8_t size, is_signed; };
+
 enum polyglot_kind {
     KIND_FD,
     KIND_DIRFD,
@@ -2484,6 +2486,40 @@ static const struct polyglot_struct polyglot_structs[] = {
     { "mmsghdr", 64, polyglot_fields_mmsghdr, 2 },
     { "cmsghdr", 16, polyglot_fields_cmsghdr, 3 },
     { "ucred", 12, polyglot_fields_ucred, 3 },
+};
+
+/* Sizes of the types that are no structures. */
+static const struct polyglot_type polyglot_types[] = {
+    { "fd", 4, 1 },
+    { "dirfd", 4, 1 },
+    { "int", 4, 1 },
+    { "pid", 4, 1 },
+    { "signal", 4, 1 },
+    { "clock", 4, 1 },
+    { "uint", 4, 0 },
+    { "uid", 4, 0 },
+    { "flags", 4, 0 },
+    { "mode", 4, 0 },
+    { "size", 8, 0 },
+    { "ulong", 8, 0 },
+    { "flags64", 8, 0 },
+    { "address", 8, 0 },
+    { "any", 8, 0 },
+    { "long", 8, 1 },
+    { "offset", 8, 1 },
+    { "i8", 1, 1 },
+    { "u8", 1, 0 },
+    { "char", 1, 1 },
+    { "i16", 2, 1 },
+    { "u16", 2, 0 },
+    { "i32", 4, 1 },
+    { "u32", 4, 0 },
+    { "i64", 8, 1 },
+    { "u64", 8, 0 },
+    { "ptr", 8, 0 },
+    { "bytes", 1, 0 },
+    { "strings", 8, 0 },
+    { "time", 8, 1 },
 };
 
 /* Every constant; signals and errors, too. */
