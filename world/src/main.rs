@@ -15,6 +15,7 @@
 
 mod banner;
 mod boot;
+mod child;
 mod comfort;
 mod exec;
 mod fault;
@@ -22,6 +23,7 @@ mod interrupt;
 mod memory;
 mod options;
 mod polyglot;
+mod process;
 mod run;
 mod shell;
 

@@ -1,7 +1,7 @@
 //! Building the interpreter and running one program in it, with python3's exit statuses.
 
 use crate::options::{Mode, Options};
-use crate::{fault, polyglot, shell};
+use crate::{fault, polyglot, process, shell};
 use rustpython_vm::{
     AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, py_freeze, scope::Scope,
 };
@@ -25,12 +25,15 @@ pub fn run(options: Options) -> i32 {
 fn build(settings: Settings) -> Interpreter {
     let builder = Interpreter::builder(settings);
     let mut modules = rustpython_stdlib::stdlib_module_defs(&builder.ctx);
+    modules.retain(|module| module.name.as_str() != "_posixsubprocess"); // it forks; process.rs has another
     modules.push(polyglot::module_def(&builder.ctx));
+    modules.extend(process::module_defs(&builder.ctx));
     builder
         .add_native_modules(&modules)
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
         .add_frozen_modules(py_freeze!(file = "../python/prompt.py", module_name = "_prompt"))
         .add_frozen_modules(py_freeze!(file = "../python/tables.py", module_name = "_tables"))
+        .add_frozen_modules(py_freeze!(file = "../python/processes.py", module_name = "_processes"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
             state.config.paths.stdlib_dir = Some(STDLIB.to_owned());
@@ -48,6 +51,7 @@ fn run_mode(vm: &VirtualMachine, mode: Mode) -> PyResult<()> {
             vm.print_exception(&error);
         }
     }
+    process::install(vm)?;
     if vm.state.config.settings.faulthandler {
         vm.run_simple_string("import faulthandler; faulthandler.enable()")?;
     }
