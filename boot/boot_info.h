@@ -59,8 +59,8 @@ struct boot_memory {
     uint32_t reserved;
 };
 
-/* One loaded file: "kernel" (the whole ELF file, for its symbols), "world" or
- * "initramfs" (cpio newc). */
+/* One loaded file: "kernel" (the whole ELF file, for its symbols), "world",
+ * "symbols" (names of the world's functions) or "initramfs" (cpio newc). */
 struct boot_file {
     char name[16];     /* NUL terminated */
     uint64_t phys;     /* page aligned */

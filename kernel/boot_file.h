@@ -1,4 +1,4 @@
-/* Files that the loader brought: "kernel", "world", "initramfs". */
+/* Files that the loader brought: "kernel", "world", "symbols", "initramfs". */
 #ifndef KERNEL_BOOT_FILE_H
 #define KERNEL_BOOT_FILE_H
 

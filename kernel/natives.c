@@ -7,4 +7,6 @@ const struct polyglot_natives polyglot_natives = {
     .size = sizeof(struct polyglot_natives),
     .clock_monotonic = native_clock_monotonic,
     .log_size = native_log_size,
+    .symbol_name = native_symbol_name,
+    .symbol_start = native_symbol_start,
 };

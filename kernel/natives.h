@@ -21,6 +21,10 @@ struct polyglot_natives {
     uint32_t size;                    /* bytes of this structure */
     int64_t (*clock_monotonic)(void); /* nanoseconds since power-on */
     uint64_t (*log_size)(void);       /* bytes of the kernel's log */
+    /* The function of kernel or world that contains an address: its name, which stays where it is and is only
+     * read (NULL: unknown), and its first address (0). Also for signal handlers. */
+    const char *(*symbol_name)(uint64_t address);
+    uint64_t (*symbol_start)(uint64_t address);
 };
 
 extern const struct polyglot_natives polyglot_natives;

@@ -6,5 +6,7 @@
 
 int64_t native_clock_monotonic(void);
 uint64_t native_log_size(void);
+const char *native_symbol_name(uint64_t address);
+uint64_t native_symbol_start(uint64_t address);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * Symbol look-up. The ELF file stays in memory where the loader put it; a sorted
- * index of its functions is made once. The file was checked by the loader, but
- * every offset is checked again: a wrong one costs names, never the kernel.
+ * Symbol look-up. The kernel's ELF file stays in memory where the loader put it; a
+ * sorted index of its functions is made once. The world's functions come sorted
+ * from tools/mksymbols.py, in the loader's file "symbols", and are read in place.
+ * The files were checked by the loader, but every offset is checked again: a
+ * wrong one costs names, never the kernel.
  */
 #include <arch/x86_64/layout.h>
 #include <kernel/boot_file.h>
@@ -22,6 +24,19 @@ static struct symbol *symbols;
 static size_t symbol_count;
 static const char *names;
 static size_t names_size;
+
+/* The world's: as tools/mksymbols.py writes it. */
+struct world_symbol {
+    uint32_t address; /* offset from WORLD_IMAGE_BASE */
+    uint32_t name;    /* offset in the names, which follow the last entry */
+};
+struct world_symbols {
+    char magic[8]; /* "POLYSYMS" */
+    uint32_t count;
+    uint32_t names_size;
+    struct world_symbol entries[];
+};
+static const struct world_symbols *world_symbols; /* NULL: no such file */
 
 LOCAL const struct elf64_section *symbols_find_table(const uint8_t *file, size_t size, const struct elf64_section **strings)
 {
@@ -68,9 +83,23 @@ LOCAL void symbols_sort(void)
     }
 }
 
+LOCAL void symbols_init_world(void)
+{
+    size_t size;
+    const struct world_symbols *file = boot_file_find("symbols", &size);
+    if (file == NULL || size < sizeof *file || memcmp(file->magic, "POLYSYMS", sizeof file->magic) != 0
+        || size - sizeof *file != (uint64_t)file->count * sizeof file->entries[0] + file->names_size
+        || file->names_size == 0 || ((const char *)file)[size - 1] != 0) {
+        klog(LOG_WARNING, "symbols", "no names of the world's functions: its frames are shown as addresses");
+        return;
+    }
+    world_symbols = file;
+}
+
 void symbols_init(void)
 {
     size_t size;
+    symbols_init_world();
     const uint8_t *file = boot_file_find("kernel", &size);
     const struct elf64_section *strings, *table = file == NULL ? NULL : symbols_find_table(file, size, &strings);
     if (table == NULL) {
@@ -95,8 +124,30 @@ void symbols_init(void)
     symbols_sort();
 }
 
+LOCAL const char *symbol_find_in_world(uint64_t address, uint64_t *offset)
+{
+    if (world_symbols == NULL)
+        return NULL;
+    const struct world_symbol *entries = world_symbols->entries;
+    uint64_t wanted = address - WORLD_IMAGE_BASE;
+    size_t low = 0, high = world_symbols->count; /* the last one that begins at or before it lies below `low` */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entries[middle].address <= wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0 || entries[low - 1].name >= world_symbols->names_size)
+        return NULL;
+    *offset = wanted - entries[low - 1].address;
+    return (const char *)(entries + world_symbols->count) + entries[low - 1].name;
+}
+
 const char *symbol_find(uint64_t address, uint64_t *offset)
 {
+    if (address >= WORLD_IMAGE_BASE && address < WORLD_IMAGE_END)
+        return symbol_find_in_world(address, offset);
     if (symbol_count == 0 || address < KERNEL_IMAGE_BASE || address >= KERNEL_IMAGE_END)
         return NULL;
     size_t low = 0, high = symbol_count;
@@ -122,6 +173,18 @@ uint64_t symbol_address(const char *name)
         if (strcmp(names + symbols[i].name, name) == 0)
             return symbols[i].address;
     return 0;
+}
+
+const char *symbol_name(uint64_t address)
+{
+    uint64_t offset;
+    return symbol_find(address, &offset);
+}
+
+uint64_t symbol_start(uint64_t address)
+{
+    uint64_t offset;
+    return symbol_find(address, &offset) == NULL ? 0 : address - offset;
 }
 
 const char *symbol_format(uint64_t address, char *buffer, size_t size)

@@ -1,15 +1,21 @@
-/* Names of kernel functions, from the symbol table of the kernel's own ELF file. */
+/*
+ * Names of functions: the kernel's, from the symbol table of its own ELF file, and the
+ * world's, from the file "symbols". Callable from every context; nothing is locked.
+ */
 #ifndef KERNEL_SYMBOLS_H
 #define KERNEL_SYMBOLS_H
 
 #include <lib/types.h>
 
-/* Reads boot_info's "kernel" file. Without it addresses have no names. */
+/* Reads boot_info's files "kernel" and "symbols". Without them addresses have no names. */
 void symbols_init(void);
 
 /* The function that contains `address`: its name (valid forever) and the offset in it. NULL: unknown. */
 const char *symbol_find(uint64_t address, uint64_t *offset);
-/* The address of a function or object; 0: unknown. */
+/* The same for the world (kernel/natives.h), without a pointer to be checked: name (NULL), first address (0). */
+const char *symbol_name(uint64_t address);
+uint64_t symbol_start(uint64_t address);
+/* The address of a function or object of the kernel; 0: unknown. */
 uint64_t symbol_address(const char *name);
 
 /* "name+0x12" or "?", written to `buffer`, which is returned. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the bootable disk image.
 
-    mkimage.py --stage1 F --stage2 F --efi F --kernel F --world F --initramfs F
-               [--cmdline F] --output build/polyglot.img
+    mkimage.py --stage1 F --stage2 F --efi F --kernel F --world F --symbols F
+               --initramfs F [--cmdline F] --output build/polyglot.img
 
 The image boots by BIOS and by UEFI, from a virtual disk or a USB stick:
 
@@ -11,7 +11,7 @@ The image boots by BIOS and by UEFI, from a virtual disk or a USB stick:
     64 - 2047      BIOS boot partition: stage 2, as it is
     2048 -         EFI system partition, FAT32:
                      \\EFI\\BOOT\\BOOTX64.EFI
-                     \\polyglot\\kernel.elf world.elf initramfs.cpio
+                     \\polyglot\\kernel.elf world.elf symbols.bin initramfs.cpio
                      \\polyglot\\cmdline.txt   boot options, made to be edited
                      \\polyglot\\manifest      name, size and XXH64 of each file
     the last 33    GPT backup
@@ -152,7 +152,8 @@ def write_esp(image, sectors, per_cluster, files, epoch):
 
 def build(args):
     epoch = os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_TIME)
-    named = {"kernel.elf": args.kernel, "world.elf": args.world, "initramfs.cpio": args.initramfs}
+    named = {"kernel.elf": args.kernel, "world.elf": args.world, "initramfs.cpio": args.initramfs,
+             "symbols.bin": args.symbols}
     for name, path in [*named.items(), ("stage 1", args.stage1), ("stage 2", args.stage2), ("UEFI loader", args.efi)]:
         if path is not None and not path.is_file():
             raise ImageError(f"{name}: {path} does not exist")
@@ -202,7 +203,9 @@ def main():
     for name, text in [("stage1", "boot sector (440 bytes)"), ("stage2", "BIOS loader"), ("efi", "UEFI loader"),
                        ("kernel", "the kernel's ELF file"), ("output", "image to write")]:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE", help=text)
-    for name, text in [("world", "the world's ELF file"), ("initramfs", "cpio archive of the first root"),
+    for name, text in [("world", "the world's ELF file"),
+                       ("symbols", "names of the world's functions (mksymbols.py)"),
+                       ("initramfs", "cpio archive of the first root"),
                        ("cmdline", "boot options, a text file"),
                        ("xxh64sum", "checksum tool (default: beside stage 1)")]:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)

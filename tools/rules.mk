@@ -5,7 +5,7 @@
 #   ROOTFS_FILES += files it is made of, if they are built or lie outside these directories
 
 ROOTFS_PARTS += /=tools/rootfs /demo=demo
-ROOTFS_DIRECTORIES := /dev /proc /tmp /root /exec /host
+ROOTFS_DIRECTORIES := /dev /proc /tmp:1777 /root:700 /exec /host /var/tmp:1777 /run
 ROOTFS_FILES += $(shell find tools/rootfs demo -type f 2>/dev/null)
 
 $(BUILD)/initramfs.cpio: $$(ROOTFS_FILES) tools/rules.mk tools/mkinitramfs.py tools/polyglot_vm/cpio.py
@@ -25,9 +25,9 @@ $(DIST): $(IMAGE)
 
 # The disk image: the loaders of boot/rules.mk, kernel, world and root file system.
 IMAGE_INPUTS += $(addprefix $(BUILD)/boot/,stage1.bin stage2.bin BOOTX64.EFI xxh64sum) \
-    $(BUILD)/kernel.elf $(BUILD)/world.elf $(BUILD)/initramfs.cpio tools/cmdline.txt
+    $(BUILD)/kernel.elf $(BUILD)/world.elf $(BUILD)/symbols.bin $(BUILD)/initramfs.cpio tools/cmdline.txt
 
 $(IMAGE): $$(IMAGE_INPUTS) tools/mkimage.py
 	@$(STEP) "IMAGE $@" $(PYTHON) tools/mkimage.py --stage1 $(BUILD)/boot/stage1.bin --stage2 $(BUILD)/boot/stage2.bin \
 	    --efi $(BUILD)/boot/BOOTX64.EFI --kernel $(BUILD)/kernel.elf --world $(BUILD)/world.elf \
-	    --initramfs $(BUILD)/initramfs.cpio --cmdline tools/cmdline.txt --output $@
+	    --symbols $(BUILD)/symbols.bin --initramfs $(BUILD)/initramfs.cpio --cmdline tools/cmdline.txt --output $@

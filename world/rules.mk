@@ -1,6 +1,7 @@
 # world: process 1, one static-PIE for ring 0 and for Linux.
 #   $(BUILD)/world.elf      stripped, what the image ships
-#   $(BUILD)/world.sym.elf  the same code with its symbol table, for backtraces
+#   $(BUILD)/world.sym.elf  the same code with its symbol table, for gdb
+#   $(BUILD)/symbols.bin    the names of its functions, for backtraces; in the image, too
 # Cargo finds out itself what to rebuild, so the rule always asks it; the copies change only
 # when the binary did.
 
@@ -24,3 +25,7 @@ $(BUILD)/world.sym.elf: world-cargo
 
 $(BUILD)/world.elf: $(BUILD)/world.sym.elf
 	@$(STEP) "STRIP $@" strip --strip-all -o $@ $<
+
+# Its function names, for the kernel's and its own backtraces.
+$(BUILD)/symbols.bin: $(BUILD)/world.sym.elf tools/mksymbols.py
+	@$(STEP) "SYMBOLS $@" $(PYTHON) tools/mksymbols.py --output $@ $<

@@ -42,5 +42,7 @@ native_enter:
 
 NATIVE native_clock_monotonic, clock_monotonic
 NATIVE native_log_size, klog_size
+NATIVE native_symbol_name, symbol_name
+NATIVE native_symbol_start, symbol_start
 
 .section .note.GNU-stack, "", @progbits

@@ -10,6 +10,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <dev/tty/tty.h>
+#include <arch/x86_64/paging.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/space.h>
@@ -105,6 +106,30 @@ LOCAL void procfs_generate_maps(const struct procfs_subject *subject, struct tex
 {
     if (subject->process->space != NULL)
         address_space_for_each_area(subject->process->space, procfs_print_area, text);
+}
+
+struct procfs_smaps { struct text *text; paddr_t root; };
+
+LOCAL void procfs_print_sizes_of_area(const struct area *area, void *context)
+{
+    const struct procfs_smaps *smaps = context;
+    uint64_t resident = 0; /* pages */
+    for (vaddr_t address = area->start; address < area->end; address += PAGE_SIZE) {
+        const pte_t *entry = paging_entry(smaps->root, address, false);
+        resident += entry != NULL && (*entry & PTE_PRESENT) != 0;
+    }
+    procfs_print_area(area, smaps->text);
+    text_print(smaps->text, "Size:           %8llu kB\nRss:            %8llu kB\n",
+               (unsigned long long)(area->end - area->start) / 1024, (unsigned long long)resident * (PAGE_SIZE / 1024));
+}
+
+/* Of Linux's fields only the sizes. */
+LOCAL void procfs_generate_smaps(const struct procfs_subject *subject, struct text *text)
+{
+    struct address_space *space = subject->process->space;
+    struct procfs_smaps smaps = { text, space != NULL ? space->root : 0 };
+    if (space != NULL)
+        address_space_for_each_area(space, procfs_print_sizes_of_area, &smaps);
 }
 
 struct procfs_sizes {
@@ -383,6 +408,7 @@ static const struct procfs_entry procfs_thread_entries[] = {
     { .name = "stat", .mode = S_IFREG | 0444, .generate = procfs_generate_thread_stat },
     { .name = "status", .mode = S_IFREG | 0444, .generate = procfs_generate_status },
     { .name = "maps", .mode = S_IFREG | 0444, .generate = procfs_generate_maps },
+    { .name = "smaps", .mode = S_IFREG | 0444, .generate = procfs_generate_smaps },
 };
 
 static const struct procfs_entry procfs_thread = {
@@ -413,6 +439,7 @@ static const struct procfs_entry procfs_process_entries[] = {
     { .name = "fd", .mode = S_IFDIR | 0500, .find = procfs_find_fd, .next = procfs_next_fd, .number_type = DT_LNK },
     { .name = "limits", .mode = S_IFREG | 0444, .generate = procfs_generate_limits },
     { .name = "maps", .mode = S_IFREG | 0444, .generate = procfs_generate_maps },
+    { .name = "smaps", .mode = S_IFREG | 0444, .generate = procfs_generate_smaps },
     { .name = "mounts", .mode = S_IFREG | 0444, .generate = procfs_generate_mounts },
     { .name = "root", .mode = S_IFLNK | 0777, .read_link = procfs_read_root, .follow = procfs_follow_root },
     { .name = "stat", .mode = S_IFREG | 0444, .generate = procfs_generate_stat },

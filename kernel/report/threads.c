@@ -11,6 +11,7 @@
 #include <kernel/sched/thread.h>
 #include <kernel/symbols.h>
 #include <kernel/time/time.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 
 #define MAX_ROWS 512
@@ -113,6 +114,16 @@ LOCAL const char *report_state_name(const struct thread_row *row)
     return row->state < ARRAY_COUNT(state_names) ? state_names[row->state] : "?";
 }
 
+/* Where its own code was left: by name in the world, else the address. */
+LOCAL const char *report_caller(const struct thread_row *row, char *buffer, size_t size)
+{
+    uint64_t offset;
+    if (symbol_find(row->caller_rip, &offset) != NULL)
+        return symbol_format(row->caller_rip, buffer, size);
+    ksnprintf(buffer, size, "%#llx", (unsigned long long)row->caller_rip);
+    return buffer;
+}
+
 void report_threads(const struct report_output *output)
 {
     struct thread_rows *rows = report_copy_threads(0);
@@ -123,13 +134,13 @@ void report_threads(const struct report_output *output)
     report_print(output, "id\tprocess\tname\tstate\tcpu us\tswitches\twhere\n");
     for (size_t i = 0; i < rows->count; i++) {
         const struct thread_row *row = &rows->rows[i];
-        char name[96];
+        char name[128];
         report_print(output, "%d\t%d\t%s\t%s\t%lld\t%llu\t", row->id, row->process_id, row->name, report_state_name(row),
                      (long long)(row->cpu_time / NANOS_PER_MICROSECOND), (unsigned long long)row->switches);
         for (uint32_t j = 0; j < row->frame_count; j++)
             report_print(output, "%s%s", j == 0 ? "" : " < ", symbol_format(row->frames[j], name, sizeof name));
         if (row->caller_rip != 0)
-            report_print(output, " < world %#llx", (unsigned long long)row->caller_rip);
+            report_print(output, " < %s", report_caller(row, name, sizeof name));
         report_print(output, "\n");
     }
     report_free(rows);
@@ -141,13 +152,14 @@ bool report_backtrace(const struct report_output *output, int32_t thread_id)
     bool found = rows != NULL && rows->count != 0;
     if (found) {
         const struct thread_row *row = &rows->rows[0];
-        char name[96];
+        char name[128];
         report_print(output, "thread %d %s, %s\n", row->id, row->name, report_state_name(row));
         for (uint32_t j = 0; j < row->frame_count; j++)
             report_print(output, "  #%u %#llx %s\n", j, (unsigned long long)row->frames[j],
                          symbol_format(row->frames[j], name, sizeof name));
         if (row->caller_rip != 0)
-            report_print(output, "  world %#llx\n", (unsigned long long)row->caller_rip);
+            report_print(output, "  its own code: %#llx %s\n", (unsigned long long)row->caller_rip,
+                         symbol_format(row->caller_rip, name, sizeof name));
     }
     report_free(rows);
     return found;

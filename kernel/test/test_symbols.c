@@ -1,4 +1,7 @@
 /* Names of functions, on which backtraces and the live layer rest. */
+#include <arch/x86_64/layout.h>
+#include <kernel/boot_file.h>
+#include <kernel/elf.h>
 #include <kernel/symbols.h>
 #include <kernel/test/ktest.h>
 #include <lib/string.h>
@@ -15,6 +18,19 @@ KTEST(symbols, functions_are_found_by_address_and_name)
     KTEST_EQUAL(symbol_address("ktest_run"), address);
     KTEST_EQUAL(symbol_address("no_such_function"), 0);
     KTEST_ASSERT(symbol_find(0x1000, &offset) == NULL);
+}
+
+KTEST(symbols, functions_of_the_world_have_names)
+{
+    size_t size;
+    const struct elf64_header *world = boot_file_find("world", &size);
+    KTEST_ASSERT(world != NULL);
+    uint64_t entry = WORLD_IMAGE_BASE + world->entry, offset = 1;
+    const char *name = symbol_find(entry, &offset);
+    KTEST_ASSERT(name != NULL && strcmp(name, "_start") == 0);
+    KTEST_EQUAL(offset, 0);
+    KTEST_EQUAL(symbol_start(entry + 1), entry);
+    KTEST_ASSERT(symbol_find(WORLD_IMAGE_BASE, &offset) == NULL);
 }
 
 KTEST(symbols, text_is_bounded)
