@@ -185,8 +185,14 @@ LOCAL void terminal_parse(struct terminal *terminal, uint8_t byte)
 
 void terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        terminal_parse(terminal, bytes[i]);
+    for (size_t i = 0; i < size;) {
+        size_t printed = 0;
+        if (terminal->state == TERMINAL_TEXT && terminal->decoder.needed == 0)
+            printed = terminal_print_ascii(terminal, bytes + i, size - i);
+        if (printed == 0)
+            terminal_parse(terminal, bytes[i]);
+        i += MAX(printed, (size_t)1);
+    }
 }
 
 void terminal_write_aside(struct terminal *terminal, const char *text, size_t size)

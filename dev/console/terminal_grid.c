@@ -204,3 +204,27 @@ void terminal_print(struct terminal *terminal, uint32_t character)
         cursor->wrap_pending = terminal->autowrap;
     }
 }
+
+size_t terminal_print_ascii(struct terminal *terminal, const uint8_t *bytes, size_t size)
+{
+    struct terminal_cursor *cursor = &terminal->cursor;
+    size_t count = 0, limit = MIN(size, (size_t)(terminal->columns - 1 - cursor->column));
+
+    if (cursor->wrap_pending || terminal->insert_mode || cursor->charsets[cursor->charset] != TERMINAL_ASCII)
+        return 0;
+    while (count < limit && bytes[count] >= 0x20 && bytes[count] < 0x7f)
+        count++;
+    if (count == 0)
+        return 0;
+    struct terminal_cell *cell = terminal_line(terminal, cursor->row) + cursor->column, style = cursor->style;
+    terminal_split_wide(terminal, cursor->row, cursor->column);
+    terminal_split_wide(terminal, cursor->row, (uint16_t)(cursor->column + count));
+    for (size_t i = 0; i < count; i++) {
+        style.code_point = bytes[i];
+        cell[i] = style;
+    }
+    terminal->dirty[cursor->row] = true;
+    cursor->column = (uint16_t)(cursor->column + count);
+    terminal->last_character = bytes[count - 1];
+    return count;
+}

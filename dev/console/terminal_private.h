@@ -7,6 +7,10 @@
 /* Prints one character at the cursor, mapped by the character set in use. */
 void terminal_print(struct terminal *terminal, uint32_t character);
 
+/* Prints the printable ASCII characters at the beginning of `bytes`, as far as they can be printed in one go: plain
+ * text before the row's last column. Returns how many, maybe 0. */
+size_t terminal_print_ascii(struct terminal *terminal, const uint8_t *bytes, size_t size);
+
 /* Fills [from, to) of a row with blanks in the current background. */
 void terminal_erase_cells(struct terminal *terminal, uint16_t row, uint16_t from, uint16_t to);
 void terminal_erase_rows(struct terminal *terminal, uint16_t from, uint16_t to);
