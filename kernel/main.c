@@ -12,6 +12,7 @@
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
+#include <arch/x86_64/smp.h>
 #include <dev/clock/clock.h>
 #include <dev/console/console.h>
 #include <dev/fw_cfg/fw_cfg.h>
@@ -218,6 +219,7 @@ LOCAL void main_unpack_initramfs(void)
 }
 
 static const struct boot_step late_steps[] = {
+    { "other CPUs", smp_init },
     { "tmpfs", tmpfs_init },
     { "vfs", vfs_init },
     { "devfs", devfs_init },

@@ -3,6 +3,7 @@
  * tools/vm looks for on the serial line.
  */
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/smp.h>
 #include <arch/x86_64/trap.h>
 #include <dev/host/host.h>
 #include <kernel/log.h>
@@ -12,7 +13,9 @@
 
 #define DEBUG_EXIT_PANIC 62 /* QEMU's exit status 125 = 62 * 2 + 1 */
 
-static volatile bool panicking;
+#define NOBODY (-1)
+
+static volatile int32_t panicking_cpu = NOBODY;
 
 LOCAL NORETURN void panic_halt(void)
 {
@@ -22,7 +25,7 @@ LOCAL NORETURN void panic_halt(void)
 
 void panic_stop_if_panicking(void)
 {
-    if (panicking)
+    if (panicking_cpu != NOBODY)
         panic_halt();
 }
 
@@ -31,11 +34,13 @@ LOCAL NORETURN void panic_finish(const struct trap_frame *frame, uint64_t rip, u
 {
     static char text[512];
     (void)irqs_disable();
-    if (__atomic_exchange_n(&panicking, true, __ATOMIC_ACQ_REL)) {
-        /* A fault inside the report itself. */
-        host_debug_exit(DEBUG_EXIT_PANIC);
+    int32_t first = NOBODY, me = this_cpu()->id;
+    if (!__atomic_compare_exchange_n(&panicking_cpu, &first, me, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        if (first == me) /* a fault inside the report itself */
+            host_debug_exit(DEBUG_EXIT_PANIC);
         panic_halt();
     }
+    smp_stop_others();
     lock_break_all();
     kvsnprintf(text, sizeof text, format, arguments);
     klog(LOG_EMERGENCY, "panic", "PANIC: %s", text);

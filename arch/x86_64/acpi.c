@@ -2,10 +2,12 @@
 #include <arch/x86_64/acpi.h>
 #include <arch/x86_64/io.h>
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/smp.h>
 #include <dev/host/host.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
 #include <kernel/mm/vmalloc.h>
+#include <kernel/time/time.h>
 #include <lib/string.h>
 
 struct acpi_header {
@@ -58,6 +60,7 @@ STATIC_ASSERT(offsetof(struct acpi_fadt, reset) == 116, "ACPI 6.5, 5.2.9");
 
 #define FADT_RESET_SUPPORTED (1u << 10)
 #define ADDRESS_SPACE_IO 1
+#define POWER_OFF_PATIENCE (5 * NANOS_PER_SECOND)
 
 struct acpi_info acpi_info;
 
@@ -222,13 +225,15 @@ void acpi_power_off(void)
     if (acpi_info.pm1b_control != 0)
         io_out16(acpi_info.pm1b_control, (uint16_t)(acpi_info.sleep_type_b << 10 | sleep_enable));
     io_out16(acpi_info.pm1a_control, (uint16_t)(acpi_info.sleep_type_a << 10 | sleep_enable));
-    for (volatile unsigned wait = 0; wait < 100000; wait++)
-        ;
+    nanos_t deadline = clock_monotonic() + POWER_OFF_PATIENCE;
+    while (clock_monotonic() < deadline)
+        __asm__ volatile("pause");
 }
 
 void machine_power_off(int status)
 {
     (void)irqs_disable();
+    smp_stop_others();
     host_report_status(status);
     acpi_power_off();
     klog(LOG_EMERGENCY, "power", "This machine has no ACPI power-off: switch it off by hand.");
@@ -239,6 +244,7 @@ void machine_power_off(int status)
 void machine_reset(void)
 {
     (void)irqs_disable();
+    smp_stop_others();
     if (acpi_info.can_reset)
         io_out8(acpi_info.reset_port, acpi_info.reset_value);
     io_out8(0x64, 0xfe); /* the keyboard controller's reset line */

@@ -4,6 +4,7 @@
 #include <arch/x86_64/apic.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/io.h>
+#include <arch/x86_64/irq.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/mm/vmalloc.h>
@@ -13,6 +14,8 @@
 #define LAPIC_TPR       0x80
 #define LAPIC_EOI       0xb0
 #define LAPIC_SPURIOUS  0xf0
+#define LAPIC_ICR_LOW   0x300
+#define LAPIC_ICR_HIGH  0x310
 #define LAPIC_LVT_TIMER 0x320
 #define LAPIC_LVT_LINT0 0x350
 #define LAPIC_LVT_LINT1 0x360
@@ -21,6 +24,11 @@
 #define LVT_MASKED      0x10000
 #define LVT_NMI         0x400
 #define APIC_BASE_ENABLE (1u << 11)
+#define ICR_ASSERT      0x4000
+#define ICR_NMI         0x400
+#define ICR_INIT        0x500
+#define ICR_STARTUP     0x600
+#define ICR_PENDING     0x1000
 
 #define IOAPIC_SELECT   0x00
 #define IOAPIC_WINDOW   0x10
@@ -92,6 +100,35 @@ LOCAL void ioapic_init(paddr_t phys, uint32_t first_gsi)
     ioapic_count++;
 }
 
+/* The two halves of the command register are written with interrupts off: a handler may send, too. */
+LOCAL void apic_command(uint32_t apic_id, uint32_t command)
+{
+    uint64_t flags = irqs_disable();
+    while (lapic_read(LAPIC_ICR_LOW) & ICR_PENDING)
+        __asm__ volatile("pause");
+    lapic_write(LAPIC_ICR_HIGH, apic_id << 24);
+    lapic_write(LAPIC_ICR_LOW, command);
+    irqs_restore(flags);
+}
+
+void apic_send(uint32_t apic_id, uint8_t vector) { apic_command(apic_id, ICR_ASSERT | vector); }
+void apic_send_nmi(uint32_t apic_id) { apic_command(apic_id, ICR_ASSERT | ICR_NMI); }
+void apic_send_init(uint32_t apic_id) { apic_command(apic_id, ICR_ASSERT | ICR_INIT); }
+void apic_send_startup(uint32_t apic_id, uint8_t page) { apic_command(apic_id, ICR_ASSERT | ICR_STARTUP | page); }
+
+void apic_init_cpu(void)
+{
+    paddr_t base = acpi_info.lapic_address;
+    msr_write(MSR_APIC_BASE, (msr_read(MSR_APIC_BASE) & 0xfff) | base | APIC_BASE_ENABLE);
+    lapic_write(LAPIC_TPR, 0);
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT1, this_cpu()->id == 0 ? LVT_NMI : LVT_MASKED);
+    lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
+    lapic_write(LAPIC_SPURIOUS, LAPIC_SOFTWARE_ENABLE | VECTOR_SPURIOUS);
+    this_cpu()->apic_id = apic_id();
+}
+
 void apic_init(void)
 {
     pic_disable();
@@ -99,14 +136,7 @@ void apic_init(void)
     lapic = device_map(base, PAGE_SIZE, CACHE_UNCACHED);
     if (lapic == NULL)
         panic("apic: cannot map the local APIC at %#llx", (unsigned long long)base);
-    msr_write(MSR_APIC_BASE, (msr_read(MSR_APIC_BASE) & 0xfff) | base | APIC_BASE_ENABLE);
-    lapic_write(LAPIC_TPR, 0);
-    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
-    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-    lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
-    lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
-    lapic_write(LAPIC_SPURIOUS, LAPIC_SOFTWARE_ENABLE | VECTOR_SPURIOUS);
-    this_cpu()->apic_id = apic_id();
+    apic_init_cpu();
     for (unsigned i = 0; i < acpi_info.ioapic_count; i++)
         ioapic_init(acpi_info.ioapics[i].address, acpi_info.ioapics[i].first_gsi);
 }

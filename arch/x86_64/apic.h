@@ -4,8 +4,16 @@
 
 #include <lib/types.h>
 
-/* Masks the 8259 PICs and turns on this CPU's local APIC. After acpi_init(). */
+/* Masks the 8259 PICs, turns on this CPU's local APIC and the I/O APICs. After acpi_init(). */
 void apic_init(void);
+/* On each further CPU: its local APIC. */
+void apic_init_cpu(void);
+
+/* Interrupts to the CPU with that APIC ID (SDM vol. 3, 11.6.1). Context: any. */
+void apic_send(uint32_t apic_id, uint8_t vector);
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, uint8_t page); /* begins at physical address page * 4096 */
 /* End of interrupt. */
 void apic_acknowledge(void);
 uint32_t apic_id(void);

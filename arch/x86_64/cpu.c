@@ -41,7 +41,7 @@ struct table_register {
 } PACKED;
 
 static struct idt_gate idt[256] ALIGNED(16);
-static uint8_t boot_cpu_stacks[8][IST_STACK_SIZE] ALIGNED(16); /* 7 IST slots and the emergency stack */
+static uint8_t boot_cpu_stacks[CPU_STACKS][IST_STACK_SIZE] ALIGNED(16);
 
 #define GATE_INTERRUPT 0x8e /* present, DPL 0, 64-bit interrupt gate: IF is cleared */
 #define GATE_INTERRUPT_USER 0xee
@@ -211,7 +211,8 @@ void cpu_enable_features(void)
         __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)f->xcr0), "d"((uint32_t)(f->xcr0 >> 32)));
         uint32_t a, b, c, d;
         cpuid(0xd, 0, &a, &b, &c, &d);
-        f->xsave_size = b; /* for what XCR0 enables now */
+        if (this_cpu()->id == 0)
+            f->xsave_size = b; /* for what XCR0 enables now */
     }
 
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
@@ -250,12 +251,13 @@ LOCAL void cpu_fill_idt(void)
 
 void cpu_init_tables(struct cpu *cpu, int32_t id)
 {
-    KASSERT(id == 0); /* other CPUs get stacks of their own when they are started */
     cpu->self = cpu;
     cpu->id = id;
-    for (unsigned slot = 0; slot < 7; slot++) /* ist[0] is IST slot 1 */
-        cpu->tss.ist[slot] = (uint64_t)(uintptr_t)boot_cpu_stacks[slot] + IST_STACK_SIZE;
-    cpu->emergency_stack_top = (uint64_t)(uintptr_t)boot_cpu_stacks[7] + IST_STACK_SIZE;
+    for (unsigned slot = 0; slot < CPU_STACKS && id == 0; slot++)
+        cpu->stack_tops[slot] = (uint64_t)(uintptr_t)boot_cpu_stacks[slot] + IST_STACK_SIZE;
+    for (unsigned slot = 0; slot < ARRAY_COUNT(cpu->tss.ist); slot++) /* ist[0] is IST slot 1 */
+        cpu->tss.ist[slot] = cpu->stack_tops[slot];
+    cpu->emergency_stack_top = cpu->stack_tops[CPU_STACKS - 1];
     cpu->tss.io_map_base = sizeof cpu->tss;
 
     uint64_t tss = (uint64_t)(uintptr_t)&cpu->tss;
@@ -285,7 +287,8 @@ void cpu_init_tables(struct cpu *cpu, int32_t id)
     msr_write(MSR_KERNEL_GS_BASE, 0);
     msr_write(MSR_FS_BASE, 0);
 
-    cpu_fill_idt();
+    if (id == 0)
+        cpu_fill_idt(); /* one for all */
     struct table_register idtr = { sizeof idt - 1, (uint64_t)(uintptr_t)idt };
     __asm__ volatile("lidt %0\n\tltr %w1" : : "m"(idtr), "r"(SELECTOR_TSS) : "memory");
 }

@@ -25,6 +25,7 @@ enum ist_slot {
     IST_DOUBLE_FAULT = 6, IST_MACHINE_CHECK = 7
 };
 #define IST_STACK_SIZE 8192
+#define CPU_STACKS     8 /* 7 IST slots and the emergency stack */
 
 /* SDM vol. 3, 8.7: 64-bit TSS. */
 struct task_state_segment {
@@ -48,13 +49,21 @@ struct cpu {
     struct thread *idle;
     struct thread *fpu_owner;     /* whose state is in the registers */
     struct thread *dead;          /* to be freed by the next thread that runs here */
+    struct thread *leaving;       /* may not run here any more: the next thread puts it on another CPU's queue */
     uint64_t fs_base_loaded;      /* what MSR_FS_BASE holds */
     uint64_t gs_base_loaded;      /* what MSR_KERNEL_GS_BASE holds: GS of ring 3 */
     paddr_t root_loaded;          /* page tables in CR3 */
     uint32_t interrupt_depth;
     volatile bool reschedule;
-    uint64_t interrupts;          /* count */
+    uint64_t stack_tops[CPU_STACKS]; /* by IST slot - 1; the last: the emergency stack */
     uint64_t emergency_stack_top; /* for reports when the kernel stack is gone */
+
+    /* atomic: bit n: CPU n waits for an answer (smp.c, tlb.c) */
+    volatile uint64_t tlb_requests, call_requests;
+
+    /* counters, written by the CPU itself */
+    uint64_t interrupts, switches, steals, shoot_downs;
+    nanos_t busy_time, idle_time; /* up to the last switch */
 
     uint64_t gdt[7];
     struct task_state_segment tss;
@@ -84,7 +93,7 @@ struct cpu_features {
 };
 extern struct cpu_features cpu_features;
 
-/* Loads GDT, TSS, IDT and GS of CPU `id`. */
+/* Loads GDT, TSS, IDT and GS of CPU `id`, on that CPU. Its stack_tops are set (the boot CPU's are set here). */
 void cpu_init_tables(struct cpu *cpu, int32_t id);
 /* Reads CPUID into cpu_features; false and *missing when a needed feature lacks. */
 bool cpu_detect_features(const char **missing);

@@ -159,13 +159,20 @@ trap_entry_paranoid:
     inc %ebx
 1:  xor %ebp, %ebp
     mov %rsp, %rdi
+    mov %ebx, %esi
     call trap_dispatch_paranoid
+    test %rax, %rax
+    jnz 3f
     test %ebx, %ebx
     jz 2f
     swapgs
 2:  RESTORE_REGISTERS
     add $24, %rsp
     iretq
+3:  mov %rax, %rsp               /* GS is the kernel's: on like trap_entry */
+    mov %rax, %rdi
+    call trap_dispatch
+    jmp trap_return
 .size trap_entry_paranoid, . - trap_entry_paranoid
 
 /*

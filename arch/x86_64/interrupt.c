@@ -6,6 +6,7 @@
 #include <arch/x86_64/acpi.h>
 #include <arch/x86_64/apic.h>
 #include <arch/x86_64/interrupt.h>
+#include <arch/x86_64/smp.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
@@ -27,6 +28,13 @@ static struct irq_action actions[IRQ_VECTORS];
 static uint64_t timer_count, spurious_count;
 static struct spinlock irq_lock = SPINLOCK_INIT("irq table", LOCK_RANK_LEAF);
 uint64_t interrupt_nmi_count;
+
+/* What CPUs send each other, from VECTOR_RESCHEDULE on (smp.h). */
+static struct { const char *name; void (*handler)(void); uint64_t count; } ipis[] = {
+    [VECTOR_RESCHEDULE - VECTOR_RESCHEDULE] = { "reschedule", thread_reschedule_interrupt, 0 },
+    [VECTOR_TLB - VECTOR_RESCHEDULE] = { "TLB shoot-down", tlb_service, 0 },
+    [VECTOR_CALL - VECTOR_RESCHEDULE] = { "function call", smp_call_interrupt, 0 },
+};
 
 int irq_register_isa(unsigned line, const char *name, irq_handler_t handler, void *argument)
 {
@@ -56,13 +64,19 @@ void interrupt_dispatch(unsigned vector)
 {
     random_add_interrupt(tsc_read());
     if (vector == VECTOR_TIMER) {
-        timer_count++;
+        __atomic_add_fetch(&timer_count, 1, __ATOMIC_RELAXED);
         apic_acknowledge();
         time_interrupt();
         return;
     }
     if (vector == VECTOR_SPURIOUS) {
-        spurious_count++; /* not acknowledged: SDM vol. 3, 11.9 */
+        __atomic_add_fetch(&spurious_count, 1, __ATOMIC_RELAXED); /* not acknowledged: SDM vol. 3, 11.9 */
+        return;
+    }
+    if (vector >= VECTOR_RESCHEDULE && vector < VECTOR_RESCHEDULE + ARRAY_COUNT(ipis)) {
+        __atomic_add_fetch(&ipis[vector - VECTOR_RESCHEDULE].count, 1, __ATOMIC_RELAXED);
+        apic_acknowledge();
+        ipis[vector - VECTOR_RESCHEDULE].handler();
         return;
     }
     if (vector - VECTOR_IRQ_BASE < IRQ_VECTORS) {
@@ -86,6 +100,10 @@ void interrupt_for_each(void (*visit)(const struct interrupt_statistics *statist
     struct interrupt_statistics nmi = { VECTOR_NMI, "nmi", interrupt_nmi_count };
     struct interrupt_statistics spurious = { VECTOR_SPURIOUS, "spurious", spurious_count };
     visit(&timer, context);
+    for (unsigned i = 0; i < ARRAY_COUNT(ipis); i++) {
+        struct interrupt_statistics ipi = { VECTOR_RESCHEDULE + i, ipis[i].name, ipis[i].count };
+        visit(&ipi, context);
+    }
     visit(&nmi, context);
     visit(&spurious, context);
 }

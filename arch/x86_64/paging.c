@@ -1,7 +1,4 @@
-/*
- * Kernel page tables. See paging.h for the contract and layout.h for the map.
- * One CPU runs as yet; paging_flush_page() is where the IPI to the others belongs.
- */
+/* Kernel page tables. See paging.h for the contract and layout.h for the map; flushing is in tlb.c. */
 #include <abi/errno.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/layout.h>
@@ -96,30 +93,23 @@ int paging_map_kernel(vaddr_t address, paddr_t phys, pte_t flags)
     return 0;
 }
 
-pte_t paging_unmap_kernel(vaddr_t address)
+void paging_unmap_kernel(vaddr_t address, uint64_t pages)
 {
-    pte_t *entry = paging_entry(kernel_root, address, false);
-    if (entry == NULL || *entry == 0)
-        return 0;
-    pte_t old = *entry;
-    *entry = 0;
-    paging_flush_page(address);
-    return old;
+    for (uint64_t i = 0; i < pages; i++) {
+        pte_t *entry = paging_entry(kernel_root, address + i * PAGE_SIZE, false);
+        if (entry != NULL)
+            *entry &= ~PTE_PRESENT;
+    }
+    paging_flush_range(0, address, address + pages * PAGE_SIZE);
 }
 
-void paging_flush_page(vaddr_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
-
-void paging_flush_range(paddr_t root, vaddr_t start, vaddr_t end)
+pte_t paging_clear_kernel(vaddr_t address)
 {
-    const uint64_t pages_worth_a_loop = 32;
-    if (root != 0 && root != this_cpu()->root_loaded)
-        return;
-    if ((end - start) >> PAGE_SHIFT > pages_worth_a_loop && root != 0 && root != kernel_root) {
-        __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory"); /* no page of the lower half is global */
-        return;
-    }
-    for (vaddr_t address = start; address < end; address += PAGE_SIZE)
-        paging_flush_page(address);
+    pte_t *entry = paging_entry(kernel_root, address, false);
+    pte_t old = entry == NULL ? 0 : *entry;
+    if (entry != NULL)
+        *entry = 0;
+    return old;
 }
 
 paddr_t paging_create_root(void)
@@ -150,7 +140,7 @@ void paging_destroy_root(paddr_t root)
 
 void paging_use_root(paddr_t root)
 {
-    this_cpu()->root_loaded = root;
+    __atomic_store_n(&this_cpu()->root_loaded, root, __ATOMIC_SEQ_CST); /* first: tlb.c */
     __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
 
@@ -203,9 +193,14 @@ LOCAL void paging_fill_upper_half(vaddr_t start, vaddr_t end)
             panic("paging: no memory for the upper half");
 }
 
-void paging_init(void)
+void paging_init_cpu(void)
 {
     msr_write(MSR_PAT, PAT_VALUE);
+    paging_use_root(kernel_root);
+}
+
+void paging_init(void)
+{
     kernel_root = early_alloc_page();
 
     /* Holes between ranges stay unmapped: devices get their own windows. The
@@ -226,5 +221,5 @@ void paging_init(void)
     paging_fill_upper_half(WORLD_SPACE_START, WORLD_SPACE_END);
     paging_fill_upper_half(VMALLOC_START, VMALLOC_END);
     paging_fill_upper_half(PAGE_ARRAY_BASE, PAGE_ARRAY_BASE + SIZE_512G);
-    paging_use_root(kernel_root);
+    paging_init_cpu();
 }

@@ -33,18 +33,25 @@ typedef uint64_t pte_t;
  * comes from early_alloc_page(). */
 void paging_init(void);
 paddr_t paging_kernel_root(void);
+/* On each further CPU: the memory types, and the kernel's tables. */
+void paging_init_cpu(void);
 
 /* The leaf entry of `address`; makes missing tables when `create`. NULL: none, or no memory. */
 pte_t *paging_entry(paddr_t root, vaddr_t address, bool create);
 
 /* Maps one page in the kernel's tables. 0 or -ENOMEM. */
 MUST_CHECK int paging_map_kernel(vaddr_t address, paddr_t phys, pte_t flags);
-/* Clears the entry and returns it; flushes. 0: nothing was mapped. */
-pte_t paging_unmap_kernel(vaddr_t address);
+/* From now on no CPU reaches the pages; their entries wait for paging_clear_kernel(). */
+void paging_unmap_kernel(vaddr_t address, uint64_t pages);
+/* Clears an unmapped page's entry and returns what it was; 0: nothing was mapped. */
+pte_t paging_clear_kernel(vaddr_t address);
 
 /* Flushes the translation of one page of the upper half on every CPU. */
 void paging_flush_page(vaddr_t address);
-/* Flushes [start, end) on every CPU that may hold translations of `root`; 0: the upper half, which all hold. */
+/*
+ * Flushes [start, end) on every CPU that may hold translations of `root`; 0: the upper half, which all hold. When it
+ * returns none of them reaches the old pages any more. Context: any, also with spinlocks held (tlb.c).
+ */
 void paging_flush_range(paddr_t root, vaddr_t start, vaddr_t end);
 
 /* Tables for a ring-3 address space: the upper half is the kernel's, the lower one empty. 0: no memory. */

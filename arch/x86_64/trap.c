@@ -11,6 +11,7 @@
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/sections.h>
+#include <arch/x86_64/smp_private.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/mm/space.h>
@@ -150,6 +151,7 @@ LOCAL void trap_exception(struct trap_frame *frame, uint64_t address)
     if (frame->role == THREAD_IN_KERNEL)
         trap_panic(frame, address);
     switch (frame->vector) {
+    case VECTOR_DEBUG: signal_force(frame, SIGTRAP, TRAP_TRACE, frame->rip); break;
     case VECTOR_DIVIDE_ERROR: signal_force(frame, SIGFPE, FPE_INTDIV, frame->rip); break;
     case VECTOR_FPU_ERROR:
     case VECTOR_SIMD_ERROR: signal_force(frame, SIGFPE, FPE_FLTINV, frame->rip); break;
@@ -216,21 +218,25 @@ void trap_prepare_return(struct trap_frame *frame)
     me->role = (uint32_t)frame->role;
 }
 
-/* #DB, NMI, #DF, #MC: on their IST stacks, GS is the kernel's. NMI code never faults and never sleeps. */
-void trap_dispatch_paranoid(struct trap_frame *frame)
+/*
+ * #DB, NMI, #DF, #MC: on their IST stacks, GS is the kernel's. NMI code never faults and never sleeps. Returns where to
+ * go on like any other trap: a copy of the frame on the thread's kernel stack; NULL: to what was interrupted.
+ * `gs_was_users`: the kernel's entry or exit code was hit, at a place where it runs on the program's GS.
+ */
+struct trap_frame *trap_dispatch_paranoid(struct trap_frame *frame, bool gs_was_users)
 {
     struct thread *me = thread_current();
     frame->role = me->role;
     switch (frame->vector) {
     case VECTOR_NMI:
         panic_stop_if_panicking();
+        smp_note_nmi(frame);
         __atomic_add_fetch(&interrupt_nmi_count, 1, __ATOMIC_RELAXED);
-        return;
+        return NULL;
     case VECTOR_DEBUG:
-        if (me->role == THREAD_IN_KERNEL)
-            return; /* a single step that SYSCALL or an interrupt cut short: TF is masked from here on */
-        signal_force(frame, SIGTRAP, TRAP_TRACE, frame->rip); /* delivered at the next return from a trap */
-        return;
+        if (me->role == THREAD_IN_KERNEL || (gs_was_users && (frame->cs & 3) == 0))
+            return NULL; /* a single step that SYSCALL or an interrupt cut short: TF is masked from here on */
+        return trap_select_stack(frame);
     case VECTOR_MACHINE_CHECK:
         panic_with_frame(frame, "machine check");
     default:

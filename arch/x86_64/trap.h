@@ -31,6 +31,7 @@ struct trap_frame {
 #define VECTOR_TIMER           0xf0
 #define VECTOR_RESCHEDULE      0xf1
 #define VECTOR_TLB             0xf2
+#define VECTOR_CALL            0xf3
 #define VECTOR_SPURIOUS        0xff
 #define VECTOR_SYSCALL         0x100
 #define VECTOR_SYSCALL_SLOW    0x101 /* a syscall whose frame was changed: returns by iretq */

@@ -58,11 +58,12 @@ LOCAL struct vmalloc_block *vmalloc_reserve(uint64_t pages, bool device)
     return block;
 }
 
-/* Unmaps and frees what is mapped, then gives the range back. */
+/* Unmaps and frees what is mapped, then gives the range back. The pages are free only when no CPU translates to them. */
 LOCAL void vmalloc_release(struct vmalloc_block *block)
 {
+    paging_unmap_kernel(block->start, block->pages);
     for (uint64_t i = 0; i < block->pages; i++) {
-        pte_t old = paging_unmap_kernel(block->start + i * PAGE_SIZE);
+        pte_t old = paging_clear_kernel(block->start + i * PAGE_SIZE);
         if (old != 0 && !block->device)
             page_put(page_from_phys(old & PTE_ADDRESS));
     }

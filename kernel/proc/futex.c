@@ -80,7 +80,7 @@ int futex_wait(struct user_ptr address, bool is_private, uint32_t expected, uint
     if (error == 0 && value != expected)
         error = -EAGAIN;
     while (error == 0) {
-        waiter.thread->wake_pending = false;
+        thread_forget_wakes();
         if (__atomic_load_n(&waiter.woken, __ATOMIC_ACQUIRE))
             break;
         error = wait_sleep(deadline, true);

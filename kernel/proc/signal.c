@@ -311,7 +311,7 @@ int signal_wait(uint64_t mask, struct abi_siginfo *info, nanos_t deadline)
     struct thread *me = thread_current();
     struct signal_state *state = me->process->signals;
     for (;;) {
-        me->wake_pending = false;
+        thread_forget_wakes();
         irq_flags_t flags = spin_lock_irq(&state->lock);
         int signal = signal_take(me, mask, info);
         spin_unlock_irq(&state->lock, flags);
@@ -513,7 +513,7 @@ LOCAL void signal_stop(struct process *process, int signal)
 LOCAL void signal_wait_while_stopped(struct process *process)
 {
     while (process->stop_signal != 0 && !signal_must_leave(thread_current())) {
-        thread_current()->wake_pending = false;
+        thread_forget_wakes();
         if (process->stop_signal != 0 && !signal_must_leave(thread_current()))
             (void)!wait_sleep(WAIT_FOREVER, false);
     }

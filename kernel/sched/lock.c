@@ -6,6 +6,7 @@
  */
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/smp.h>
 #include <kernel/log.h>
 #include <kernel/sched/lock.h>
 #include <kernel/sched/lock_debug.h>
@@ -87,7 +88,7 @@ void spin_acquire(struct spinlock *lock)
             panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name,
                   lock->holder != NULL ? lock->holder->name : "?");
         while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
-            __asm__ volatile("pause");
+            cpu_relax();
     }
     lock->holder = thread_current();
     lock->holder_cpu = this_cpu()->id;
@@ -159,7 +160,7 @@ LOCAL void mutex_acquire(struct mutex *mutex)
     }
     list_append(&mutex->waiters, &entry.link);
     while (mutex->holder != me) { /* the releaser hands it over to the first waiter */
-        me->wake_pending = false;
+        thread_forget_wakes();
         spin_unlock_irq(&mutex->guard, flags);
         (void)!wait_sleep(WAIT_FOREVER, false);
         flags = spin_lock_irq(&mutex->guard);

@@ -49,11 +49,15 @@ struct thread {
     struct list all_link;        /* list of all threads, under its lock */
     struct list process_link;    /* in process->threads, under the process lock */
 
-    /* scheduler lock of its CPU */
+    /* The lock of its CPU's run queue. `cpu` is where it runs, is queued or ran last. READY and on no queue: on its way
+     * from one to another. Its registers are saved whenever the lock can be had and the state is not RUNNING. */
     struct list run_link;
     volatile uint32_t state;     /* enum thread_state */
     volatile bool wake_pending;  /* woken after wait_prepare, before wait_sleep */
-    int32_t cpu;
+    volatile int32_t cpu;
+    volatile uint64_t affinity;  /* CPUs that it may run on */
+    int32_t fpu_cpu;             /* where its FPU state was loaded last; -1: nowhere */
+    uint64_t migrations;
     nanos_t cpu_time;            /* consumed, up to last_started */
     nanos_t last_started;
     uint64_t switches;
@@ -92,10 +96,19 @@ NORETURN void thread_exit(void);
 void thread_yield(void);
 /* Sleeps until the monotonic clock reaches `deadline`. 0, or -EINTR by a signal when interruptible. */
 int thread_sleep_until(nanos_t deadline, bool interruptible);
-/* Sleeps until thread_wake(), unless that came since the thread cleared its wake_pending. */
+/* Sleeps until thread_wake(), unless that came since thread_forget_wakes(). */
 void thread_block(void);
-/* Makes a sleeping thread runnable; context: any. */
+/* Before the condition is looked at that a thread may sleep for: a full barrier, so that a wake-up is not lost. */
+void thread_forget_wakes(void);
+/* Makes a sleeping thread runnable, on an idle CPU if there is one. One that runs on another CPU and has signals to look
+ * at (signal_check) is interrupted. Context: any. */
 void thread_wake(struct thread *thread);
+
+/* The CPUs that a thread may run on, bit per CPU. Setting: 0, or -EINVAL when none of them is running; when it returns
+ * the current thread is on one of them, another one soon. */
+MUST_CHECK int thread_set_affinity(struct thread *thread, uint64_t cpus);
+/* The thread with this id, with a reference. NULL: none. */
+MUST_CHECK struct thread *thread_find(int32_t id);
 
 void preempt_disable(void);
 void preempt_enable(void);       /* switches when a reschedule is due */
@@ -108,6 +121,11 @@ MUST_CHECK struct thread *thread_create_with_frame(const char *name, struct proc
 void thread_schedule(void);
 /* The boot stack becomes thread 0, the idle thread of the boot CPU. */
 void thread_init_boot(void);
+/* The idle thread of a further CPU, which begins at the top of its kernel stack. NULL: no memory. */
+MUST_CHECK struct thread *thread_create_idle(int32_t cpu);
+void thread_discard_idle(struct thread *thread); /* of a CPU that never ran */
+/* Another CPU sent the reschedule interrupt. */
+void thread_reschedule_interrupt(void);
 NORETURN void thread_idle_loop(void);
 
 /* CPU time that the current thread has used, nanoseconds. */

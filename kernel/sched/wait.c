@@ -67,9 +67,8 @@ bool wait_queue_has_waiters(struct wait_queue *queue)
 
 void wait_prepare(struct wait_queue *queue, struct wait_entry *entry)
 {
-    struct thread *me = thread_current();
-    me->wake_pending = false;
-    entry->thread = me;
+    thread_forget_wakes();
+    entry->thread = thread_current();
     entry->wake = NULL;
     wait_queue_add(queue, entry);
 }
@@ -113,7 +112,7 @@ int wait_sleep(nanos_t deadline, bool interruptible)
 int thread_sleep_until(nanos_t deadline, bool interruptible)
 {
     for (;;) {
-        thread_current()->wake_pending = false;
+        thread_forget_wakes();
         int error = wait_sleep(deadline, interruptible);
         if (error == -ETIMEDOUT)
             return 0;

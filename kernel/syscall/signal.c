@@ -127,7 +127,7 @@ LOCAL int64_t signal_suspend(uint64_t mask)
     signal_set_mask(mask);
     me->signal_check = true; /* the mask is put back by signal_deliver() in any case */
     while (!signal_is_pending()) {
-        me->wake_pending = false;
+        thread_forget_wakes();
         if (signal_is_pending())
             break;
         (void)!wait_sleep(WAIT_FOREVER, true);

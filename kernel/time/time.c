@@ -13,6 +13,7 @@
 #include <arch/x86_64/apic.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
+#include <arch/x86_64/smp.h>
 #include <dev/clock/clock.h>
 #include <kernel/log.h>
 #include <kernel/mm/vmalloc.h>
@@ -67,7 +68,7 @@ void timer_init(struct timer *timer, void (*function)(struct timer *timer))
 /* Takes the timer off its queue; false: it was not armed. */
 LOCAL bool timer_remove(struct timer *timer)
 {
-    int32_t cpu = timer->cpu;
+    int32_t cpu = __atomic_load_n(&timer->cpu, __ATOMIC_ACQUIRE);
     if (cpu < 0)
         return false;
     struct timer_queue *queue = &timer_queues[cpu];
@@ -95,13 +96,20 @@ void timer_arm(struct timer *timer, nanos_t deadline)
     irqs_restore(irqs);
 }
 
+LOCAL void timer_pause(void)
+{
+    uint64_t irqs = irqs_disable();
+    cpu_relax();
+    irqs_restore(irqs);
+}
+
 bool timer_cancel(struct timer *timer)
 {
     bool armed = timer_remove(timer);
     /* On this CPU a running function is one that called us: it runs with interrupts off. */
     for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++)
         while (timer_queues[cpu].running == timer && cpu != this_cpu()->id)
-            __asm__ volatile("pause");
+            timer_pause();
     return armed;
 }
 
@@ -113,7 +121,8 @@ LOCAL struct timer *timer_take_due_locked(struct timer_queue *queue, nanos_t now
         return NULL;
     struct timer *timer = timer_of(first);
     tree_remove(&queue->timers, first);
-    timer->cpu = -1;
+    queue->running = timer;
+    __atomic_store_n(&timer->cpu, -1, __ATOMIC_RELEASE); /* last: who sees it sees `running` */
     return timer;
 }
 
@@ -124,7 +133,6 @@ void time_interrupt(void)
     queue->device_deadline = NOT_ARMED;
     struct timer *timer;
     while ((timer = timer_take_due_locked(queue, clock_device_now())) != NULL) {
-        queue->running = timer;
         spin_unlock_irq(&queue->lock, flags);
         timer->function(timer); /* may free the timer */
         flags = spin_lock_irq(&queue->lock);
@@ -135,6 +143,11 @@ void time_interrupt(void)
 }
 
 void time_init_cpu(void) { clock_device_init_cpu(); }
+
+void time_note_unequal_tsc(int32_t cpu, uint64_t ticks)
+{
+    klog(LOG_WARNING, "time", "the TSC of CPU %d is %llu ticks off", cpu, (unsigned long long)ticks);
+}
 
 void time_init(void)
 {
