@@ -53,7 +53,7 @@ help:
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),help)),)
 include $(BUILD)/setup.mk
 endif
-$(BUILD)/setup.mk: tools/setup tools/debian-packages.txt tools/requirements.txt $(wildcard world/Cargo.lock)
+$(BUILD)/setup.mk: tools/setup tools/debian-packages.txt tools/image-packages.txt tools/requirements.txt $(wildcard world/Cargo.lock)
 	@python3 tools/setup --build $(BUILD)
 
 include kernel/rules.mk

@@ -27,6 +27,16 @@ PARTS = [
     ("Zig's runtime functions in loaders and kernel", "MIT", "the Python package ziglang"),
     ("Terminus, the console's font", "OFL-1.1", "dev/console/font/OFL.txt"),
 ]
+# Linux programs: package -> (what the image has of it, licence). Versions: tools/image-packages.txt.
+PROGRAMS = {
+    "bash-static": ("GNU Bash", "GPL-3.0-or-later"),
+    "busybox-static": ("busybox", "GPL-2.0-only"),
+    "libc6": ("GNU C library: loader, libc, libm", "LGPL-2.1-or-later, parts under others"),
+    "libc6-dev": ("GNU C library: start files and headers", "LGPL-2.1-or-later"),
+    "libgcc-s1": ("GCC's runtime library", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    "tcc": ("Tiny C compiler", "LGPL-2.1-or-later"),
+}
+KERNEL_HEADERS = "Headers of Linux in /usr/include, from the Python package ziglang: GPL-2.0-only WITH Linux-syscall-note."
 
 
 def crates():
@@ -46,11 +56,25 @@ def crates():
     return {licence: sorted(names) for licence, names in found.items()}
 
 
+def programs():
+    """Rows of the table of Linux programs; every pinned package must be known here."""
+    for line in (ROOT / "tools" / "image-packages.txt").read_text().splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            what, licence = PROGRAMS[words[0]]
+            yield f"| {what} | {licence} | {words[0]} {words[1]} |"
+
+
 def document():
     lines = ["# What the image ships, and under which licence", "",
              "Written by tools/licences.py. The image is built from source by this repository; nothing here is changed but",
              "what world/patches says. Crates and libraries under the LGPL can be exchanged by changing world/Cargo.toml and building again.", "", "| part | licence | where |", "|---|---|---|"]
     lines += [f"| {part} | {licence} | {where} |" for part, licence, where in PARTS]
+    lines += ["", "## Linux programs", "",
+              "Unchanged files of Debian 12's binary packages, put together by tools/programs/make_tree.py. Their copyright files and the",
+              "texts of GPL and LGPL are on the image, in /usr/share/doc and /usr/share/common-licenses. Complete corresponding source:",
+              "`apt-get source PACKAGE=VERSION` on Debian 12 (with deb-src lines), which keeps the sources of all released versions.", "",
+              "| part | licence | package, version |", "|---|---|---|", *programs(), "", KERNEL_HEADERS]
     lines += ["", "## Crates linked into the world", ""]
     for licence, names in sorted(crates().items(), key=lambda item: (-len(item[1]), item[0])):
         lines += [f"**{licence}** ({len(names)}): {', '.join(names)}", ""]

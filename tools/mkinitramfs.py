@@ -4,7 +4,8 @@
 
 Each argument is PLACE=SOURCE: the content of the directory SOURCE appears below PLACE, or the file
 SOURCE as PLACE. The same input gives the same bytes (sorted, no times, no owners). Format and
-alignment: tools/polyglot_vm/cpio.py. Empty directories that git cannot hold are made by --directory.
+alignment: tools/polyglot_vm/cpio.py. Empty directories that git cannot hold are made by --directory PLACE
+or PLACE:MODE (octal).
 """
 
 import argparse
@@ -17,15 +18,16 @@ from polyglot_vm.cpio import CpioWriter
 def main():
     parser = argparse.ArgumentParser(description="Pack the initial root file system.")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--directory", action="append", default=[], metavar="PLACE", help="an empty directory")
+    parser.add_argument("--directory", action="append", default=[], metavar="PLACE[:MODE]", help="an empty directory")
     parser.add_argument("parts", nargs="+", metavar="PLACE=SOURCE")
     options = parser.parse_args()
 
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with open(options.output, "wb") as output:
         writer = CpioWriter(output)
-        for place in options.directory:
-            writer.add_directory(place.strip("/"))
+        for directory in options.directory:
+            place, _, mode = directory.partition(":")
+            writer.add_directory(place.strip("/"), int(mode or "755", 8))
         for part in options.parts:
             place, _, source = part.partition("=")
             source = Path(source)

@@ -65,12 +65,12 @@ class CpioWriter:
         self.output.write(data)
         self._advance(len(data))
 
-    def add_directory(self, name):
+    def add_directory(self, name, mode=0o755):
         if name in self.directories:
             return
         self._parents(name)
         self.directories.add(name)
-        self._header(name, stat.S_IFDIR | 0o755, 0, 0)
+        self._header(name, stat.S_IFDIR | mode, 0, 0)
 
     def add_character_device(self, name, major, minor, mode=0o666):
         self._parents(name)
