@@ -119,14 +119,7 @@ def boot_once(options, statements=(), ask_monitor=False):
         started = time.monotonic()
         screen.wait_for_prompt(machine, PROMPT_TIMEOUT)
         seconds, cpu_seconds = time.monotonic() - start, machine.cpu_seconds()
-        return Boot(seconds, cpu_seconds, started - start, [ask(machine, statement) for statement in statements])
-
-
-def ask(machine, statement):
-    """What the prompt prints for a one-line statement typed on the serial line."""
-    machine.serial.send(statement + "\r")
-    machine.serial.wait_for(r"\n", PROMPT_TIMEOUT)  # the end of the echo
-    return machine.serial.wait_for(r"(?s)(.*)^>>> \Z", PROMPT_TIMEOUT)[1]
+        return Boot(seconds, cpu_seconds, started - start, [screen.ask(machine, statement, PROMPT_TIMEOUT) for statement in statements])
 
 
 RUN_FILES = [f"exec(open('/host/{name}').read())" for name in GUEST_FILES[:2]]

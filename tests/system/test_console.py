@@ -10,14 +10,10 @@ import pytest
 
 from conftest import VM, vm
 from polyglot_vm import screen
-from polyglot_vm.ocr import ScreenReader
+from polyglot_vm.screen import ask, read_screen
 from polyglot_vm.serial_line import SerialLine
 
 FIRMWARES = [pytest.param("bios"), pytest.param("uefi", marks=pytest.mark.uefi)]
-
-
-def read_screen(machine, tmp_path):
-    return ScreenReader.of_build().read(screen.take_picture(machine, tmp_path))
 
 
 def wait_for_screen(machine, tmp_path, expected, timeout=30):
@@ -26,13 +22,6 @@ def wait_for_screen(machine, tmp_path, expected, timeout=30):
     while not expected(lines := read_screen(machine, tmp_path)):
         assert time.monotonic() < deadline, "\n".join(lines)
     return lines
-
-
-def ask(machine, line):
-    """What the prompt answers to a line on the serial port."""
-    machine.serial.send(line + "\r")
-    machine.serial.wait_for(r"\n")
-    return machine.serial.wait_for(r"(?s)(.*)^>>> \Z")[1]
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)

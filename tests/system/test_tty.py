@@ -8,16 +8,8 @@ import pytest
 
 from polyglot_vm import machine as machine_module
 from polyglot_vm import screen
-from polyglot_vm.ocr import ScreenReader
+from polyglot_vm.screen import ask
 
-READY = r"(?s)(.*)^>>> \Z"
-
-
-def ask(machine, line, timeout=60):
-    """What the prompt answers to a line on the serial port."""
-    machine.serial.send(line + "\r")
-    machine.serial.wait_for(r"\n")
-    return machine.serial.wait_for(READY, timeout)[1]
 
 
 def define(machine, source):
@@ -29,10 +21,6 @@ def start(machine, line):
     """Runs a line that prints `ready` before it reads."""
     machine.serial.send(line + "\r")
     machine.serial.wait_for(r"^ready\r?$")
-
-
-def read_screen(machine, tmp_path):
-    return "\n".join(ScreenReader.of_build().read(screen.take_picture(machine, tmp_path)))
 
 
 def test_paste_of_lines(boot):
@@ -156,7 +144,7 @@ def test_window_option(boot, tmp_path):
     ask(machine, "import os")
     assert ask(machine, "os.get_terminal_size(0)[:]") == "(40, 12)\n"
     ask(machine, "print('0123456789' * 5)")
-    lines = read_screen(machine, tmp_path).split("\n")
+    lines = screen.read_screen(machine, tmp_path)
     at = lines.index("0123456789" * 4)
     assert lines[at + 1] == "0123456789"
 
@@ -167,7 +155,7 @@ def test_styles_on_the_screen(boot, tmp_path):
     text = "Ελληνικά Кириллица äöüß ┌─┐ ░ ✓"
     ask(machine, f"print('\\033[1;31mbold\\033[0m \\033[7mreverse\\033[0m', {ascii(text)})")
     # What looks the same reads as the lowest code point: not compared.
-    seen = read_screen(machine, tmp_path)
+    seen = "\n".join(screen.read_screen(machine, tmp_path))
     assert "bold reverse " in seen and "äöüß ┌─┐ ░ ✓" in seen
 
 
@@ -177,7 +165,7 @@ def test_panic_is_on_the_screen(boot, tmp_path, monkeypatch):
     machine = boot(prompt=False, append="panic=test")
     machine.serial.wait_for("PANIC: .*(?s:.*)halted", 60)
     time.sleep(0.5)
-    seen = read_screen(machine, tmp_path)
+    seen = "\n".join(screen.read_screen(machine, tmp_path))
     assert "PANIC: " in seen and "main_late" in seen
 
 
@@ -203,7 +191,7 @@ def test_requests(boot):
     start(machine, "print('ready'); select.select([0], [], [], 30)[0], os.read(0, 9)")
     machine.serial.send("x\r")
     machine.serial.wait_for(re.escape(r"([0], b'x\n')"))
-    machine.serial.wait_for(READY)
+    machine.serial.wait_for(screen.ANSWER)
     define(machine, "def size(columns, rows):\n"
                     "    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('4H', rows, columns, 0, 0))\n")
     define(machine, "import signal\nseen = []\n"

@@ -3,6 +3,8 @@
     wait_for_prompt(machine)
     type_lines(machine, "a = 1\\na")      # each line with Enter; returns when the next prompt is there
     send_line(machine, "a = 1")           # one line over the serial port
+    ask(machine, "a + 1")                 # the same, and the answer: "2\n"
+    read_screen(machine, temp)            # the lines on the screen
     take_picture(machine, temp).write_png("out.png")
 
 The serial port shows the same console as the screen, so the prompt is waited for there: an event, no
@@ -11,12 +13,14 @@ guess about time.
 
 import time
 
+from .ocr import ScreenReader
 from .picture import Picture
 from .serial_line import CANNOT_START, SerialTimeout
 
 FIRST_PROMPT = r"^>>> \Z"
 # After the line end that Enter makes; a block's next line may be indented already.
 NEXT_PROMPT = r"\n(?:>>>|\.\.\.) +\Z"
+ANSWER = r"(?s)(.*)^>>> \Z"
 SETTLE_SECONDS = 0.1
 
 
@@ -40,6 +44,18 @@ def send_line(machine, line, timeout=120):
     machine.serial.mark = len(machine.serial.text)
     machine.serial.send(line + "\r")
     return machine.serial.wait_for(NEXT_PROMPT, timeout)[0].strip()
+
+
+def ask(machine, line, timeout=120):
+    """What the prompt prints for a one-line statement sent over the serial port, up to the next prompt."""
+    machine.serial.send(line + "\r")
+    machine.serial.wait_for(r"\n", timeout)  # the end of the echo
+    return machine.serial.wait_for(ANSWER, timeout)[1]
+
+
+def read_screen(machine, directory):
+    """The lines of text on the screen, by a picture for which `directory` has room."""
+    return ScreenReader.of_build().read(take_picture(machine, directory))
 
 
 def take_picture(machine, directory, timeout=5):
