@@ -1,6 +1,6 @@
 """Where this Python runs: the privilege level from CS, and the address of an object beside the memory map.
 
-    >>> exec(open('/usr/share/demo/ring0.py').read())       or: tools/vm exec demo/ring0.py
+    >>> %run /demo/ring0.py       or: tools/vm exec demo/ring0.py
 """
 
 import polyglot

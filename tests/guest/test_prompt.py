@@ -4,9 +4,12 @@ import contextlib
 import io
 import json
 import os
+import sys
 import tempfile
+import time
 import unittest
 
+import _progress
 import _prompt
 import _tables
 
@@ -81,8 +84,26 @@ class Questions(unittest.TestCase):
     def test_value_and_function(self):
         self.assertRegex(output("x?", {"x": [1, 2]}), r"Type: +list\nValue: +\[1, 2\]\nLength: +2\n")
         self.assertRegex(output("json.dumps?", {"json": json}), r"Signature: +json\.dumps\(obj")
-        with self.assertRaises(NameError):
-            _prompt.run("nothing_like_it?", {})
+
+    def test_unknown_names(self):
+        for name in ("nothing_like_it", "json.nothing", "nothing.at.all"):
+            for marks in ("?", "??"):
+                self.assertEqual(output(name + marks, {"json": json}), f"Object {name!r} not found.\n")
+
+    def test_builtins_have_type_and_signature(self):
+        for name in ("len", "sorted", "str.join"):
+            text = output(name + "?")
+            self.assertRegex(text, r"^Type: ")
+            self.assertRegex(text, rf"Signature: +{name}\(")
+
+    def test_source_or_why_there_is_none(self):
+        self.assertRegex(output("Questions??", {"Questions": Questions}), r"Source:\nclass Questions")
+        for name, line in (("len", "none in Python"), ("json.dumps", "not in this system"), ("json", "not in this system"),
+                           ("number", "none; it is an object of type int")):
+            self.assertRegex(output(name + "??", {"json": json, "number": 3}), rf"\nSource: +{line}.*\n\Z")
+
+    def test_commands(self):
+        self.assertEqual(output("%pwd?"), "%pwd: the working directory\n")
 
 
 class Completion(unittest.TestCase):
@@ -114,6 +135,58 @@ class Output(unittest.TestCase):
         table = _tables.Table("things", ["name", "count"], [("a", 5), ("long name", 12345)])
         self.assertEqual(repr(table), "name        count\na               5\nlong name  12,345")
         self.assertEqual(repr(_tables.Table("none", ["a", "b"], [])), "a  b")
+
+    def test_rows_are_chosen_and_sorted(self):
+        Row = _tables.row_type("Row", ["name", "count"])
+        table = _tables.Table("things", Row._fields, [Row("a", 5), Row("b", 7), Row("c", 5)])
+        self.assertEqual([row.name for row in table.where(count=5)], ["a", "c"])
+        self.assertEqual(table.by("count")[0].name, "b")
+        self.assertEqual(repr(table[1:2]), "name  count\nb         7")
+        self.assertEqual(table.column("count"), [5, 7, 5])
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Progress(unittest.TestCase):
+    def run_slowly(self, **options):
+        terminal = Terminal()
+        shown = _progress.progress(range(4), label="steps", file=terminal, **options)
+        for item in shown:
+            time.sleep(0.3)
+        return terminal.getvalue()
+
+    def test_what_is_shown(self):
+        text = self.run_slowly()
+        self.assertRegex(text, r"\rsteps:  50% \|#{10} {10}\| 2/4 \[0\.\d s, 0\.\d s to go, \d\.\d/s\]")
+        self.assertRegex(text, r"\rsteps: 100% \|#{20}\| 4/4 \[1\.\d s, \d\.\d/s\] *\n\Z")
+        self.assertRegex(self.run_slowly(leave=False), r"\r +\r\Z")
+
+    def test_nothing_is_shown_where_nobody_looks_or_waits(self):
+        plain, quick = io.StringIO(), Terminal()
+        self.assertEqual(sum(_progress.progress([1, 2, 3], file=plain)), 6)
+        self.assertEqual(list(_progress.progress("abc", file=quick)), ["a", "b", "c"])
+        with _progress.progress(total=2, file=plain) as shown:
+            shown.advance(2)
+        self.assertEqual((plain.getvalue(), quick.getvalue(), shown.done), ("", "", 2))
+
+    def test_an_exception_ends_the_line_before_it_is_reported(self):
+        terminal, reported, before = Terminal(), [], sys.excepthook
+        sys.excepthook = hook = lambda *error: reported.append(terminal.getvalue())
+        try:
+            for item in _progress.progress(range(100), file=terminal):
+                time.sleep(0.01)
+                if item == 80:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            sys.excepthook(KeyboardInterrupt, error, None)  # as the prompt does with what nobody caught
+            self.assertIs(sys.excepthook, hook)
+        finally:
+            sys.excepthook = before
+        self.assertEqual(len(reported), 1)
+        self.assertTrue(reported[0].endswith("\n"))
 
 
 if __name__ == "__main__":

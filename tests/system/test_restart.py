@@ -1,5 +1,7 @@
 """A world that dies by a fault is started again: the kernel, its log and its files live on, and nothing leaks."""
 
+import re
+
 from polyglot_vm.screen import NEXT_PROMPT
 
 PROMPT = r">>> \Z"
@@ -9,6 +11,32 @@ FAULT = "import ctypes; ctypes.string_at(8)"
 def ask(machine, line):
     machine.serial.send(line + "\r")
     return machine.serial.wait_for(NEXT_PROMPT, timeout=60)
+
+
+def test_the_report_names_functions(boot):
+    """Of the world that died, in its report; of threads, in the monitor's and the prompt's tables."""
+    machine = boot()
+    machine.serial.send(FAULT + "\r")
+    report = machine.serial.wait_for(r"(?s)Native stack, most recent call first:\n(.*?)^\S", timeout=60)[1]
+    machine.serial.wait_for(PROMPT, timeout=60)
+    names = re.findall(r"^  0x[0-9a-f]+ (\S.*)\+0x[0-9a-f]+$", report, re.M)
+    assert len(names) == len(report.splitlines()), report
+    assert "strlen" in names[0], report  # what reads the bytes at address 8
+    for name in ("rustpython_vm::frame::", "world::shell::", "_start"):
+        assert any(name in found for found in names), f"{name} is not in\n{report}"
+    ask(machine, "import polyglot, threading, time; threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()")
+    machine.serial.send("print([row.where for row in polyglot.threads() if row.process == 1 and row.state == 'sleeping'])\r")
+    machine.serial.wait_for(r"\n\['thread_switch_to\+.* < [\w:]*nanosleep\w*\+0x[0-9a-f]+'\]", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+
+
+def test_history_outlives_the_world(boot):
+    machine = boot()
+    ask(machine, "'remember' + 'ed'")
+    die(machine)
+    machine.serial.send("\x12remember\r")  # Ctrl-R
+    machine.serial.wait_for(r"\n'remembered'", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
 
 
 def free_memory(machine):

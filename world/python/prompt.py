@@ -50,6 +50,9 @@ def run(line, namespace):
         explain(text.rstrip("?").strip(), namespace, with_source=text.endswith("??"))
         return
     name, _, argument = text[1:].partition(" ")
+    if name.endswith("?") and name.rstrip("?") in COMMANDS:
+        explain_command(COMMANDS[name.rstrip("?")], with_source=name.endswith("??"))
+        return
     if name not in COMMANDS:
         import difflib
         near = difflib.get_close_matches(name, COMMANDS, 1)
@@ -77,7 +80,11 @@ def look_up(dotted, namespace):
 
 def explain(dotted, namespace, with_source):
     import inspect
-    found = look_up(dotted, namespace)
+    try:
+        found = look_up(dotted, namespace)
+    except (NameError, AttributeError):
+        print(f"Object {dotted!r} not found.")
+        return
     rows = [("Type", type(found).__name__)]
     if callable(found):
         try:
@@ -99,13 +106,36 @@ def explain(dotted, namespace, with_source):
     for title, value in rows:
         print(f"{title + ':':<11}{value}")
     documentation = inspect.getdoc(found)
-    if documentation:
-        print("Docstring:\n" + documentation)
+    print("Docstring:\n" + documentation if documentation else "Docstring: none")
     if with_source:
-        try:
-            print("Source:\n" + inspect.getsource(found).rstrip())
-        except (TypeError, OSError) as error:
-            print(f"Source:    not available ({error})")
+        show_source(found)
+
+
+def explain_command(function, with_source):
+    print(function.__doc__)
+    if with_source:
+        show_source(function)
+
+
+def show_source(found):
+    """The source of what was typed or comes from a file; else one line that says why there is none."""
+    import inspect
+    try:
+        print("Source:\n" + inspect.getsource(found).rstrip())
+        return
+    except (TypeError, OSError):
+        pass
+    thing = inspect.unwrap(found) if callable(found) else found
+    module = thing if inspect.ismodule(thing) else inspect.getmodule(thing)
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
+    if inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing) or origin == "built-in":
+        print("Source:    none in Python; it is part of the interpreter")
+    elif origin == "frozen":
+        print(f"Source:    not in this system; the module {module.__name__} is built in as compiled code")
+    elif inspect.isclass(thing) or inspect.isroutine(thing) or inspect.ismodule(thing):
+        print("Source:    not found")
+    else:
+        print(f"Source:    none; it is an object of type {type(thing).__name__}")
 
 
 # --- % commands ------------------------------------------------------------------------------------
@@ -153,7 +183,8 @@ def percent_timeit(argument, namespace):
     count = 1
     while (took := one_round(count)) < 0.1 and count < 10_000_000:
         count *= 10 if took < 0.01 else 2
-    rounds = [one_round(count) / count for _ in range(7)]
+    from _progress import progress
+    rounds = [one_round(count) / count for _ in progress(range(7), label="%timeit", leave=False)]
     print(f"{nice_time(statistics.mean(rounds))} +- {nice_time(statistics.stdev(rounds))} a loop "
           f"(mean +- deviation of 7 rounds, {count} loops each)")
 
@@ -244,7 +275,7 @@ def percent_env(argument, namespace):
 def percent_dmesg(argument, namespace):
     """%dmesg [N]: the last N lines (20) of the kernel's log"""
     import polyglot
-    print("\n".join(str(polyglot.dmesg()).splitlines()[-int(argument or 20):]))
+    print(polyglot.dmesg()[-int(argument or 20):])
 
 
 def compile_either(source):

@@ -4,12 +4,13 @@ use crate::boot;
 use rustpython_vm::version;
 
 pub fn print() {
-    let took = match boot::steps().ok().and_then(|steps| boot::total_microseconds(&steps)) {
+    let took = match boot::total_microseconds() {
         Some(total) => format!(", booted in {:.2} s", total as f64 / 1e6),
         None => String::new(),
     };
     println!("Polyglot OS {} - {}{took}", env!("CARGO_PKG_VERSION"), python_version());
-    println!("Try help(), import polyglot; polyglot.boot(), or exit() to power off.");
+    println!("import polyglot, then try help(polyglot), polyglot.threads() or %lsmagic.");
+    println!("Tab completes, name? explains, Ctrl-C interrupts, exit() powers off.");
 }
 
 /// "Python 3.14.0 (RustPython 0.6.0)"

@@ -1,32 +1,16 @@
-//! How the machine booted, from /proc/boot: one line `step<TAB>start_us<TAB>duration_us` per step,
+//! How long the boot took, from /proc/boot: one line `step<TAB>start_us<TAB>duration_us` per step,
 //! microseconds since the loader's first instruction. Only our kernel has this file.
 
-use std::io;
-
-pub struct Step {
-    pub name: String,
-    pub start: u64,
-    pub duration: u64,
-}
-
-/// Reads the steps; an error if the file is not there or has a line of another form.
-pub fn steps() -> io::Result<Vec<Step>> {
-    std::fs::read_to_string("/proc/boot")?.lines().map(parse).collect()
-}
-
-/// From the first step's start to the last one's end.
-pub fn total_microseconds(steps: &[Step]) -> Option<u64> {
-    let start = steps.iter().map(|step| step.start).min()?;
-    let end = steps.iter().map(|step| step.start + step.duration).max()?;
-    Some(end - start)
-}
-
-fn parse(line: &str) -> io::Result<Step> {
-    let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("bad line in /proc/boot: {line:?}"));
-    let mut fields = line.split('\t');
-    let mut next = || fields.next().ok_or_else(bad);
-    let name = next()?.to_owned();
-    let start = next()?.parse().map_err(|_| bad())?;
-    let duration = next()?.parse().map_err(|_| bad())?;
-    Ok(Step { name, start, duration })
+/// From the first step's start to the last one's end, in microseconds; None where the file is not there or has
+/// another form.
+pub fn total_microseconds() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/boot").ok()?;
+    let (mut first, mut last) = (u64::MAX, 0);
+    for line in text.lines() {
+        let mut fields = line.split('\t').skip(1).map(str::parse::<u64>);
+        let (start, duration) = (fields.next()?.ok()?, fields.next()?.ok()?);
+        first = first.min(start);
+        last = last.max(start + duration);
+    }
+    last.checked_sub(first)
 }

@@ -1,10 +1,12 @@
-//! What is printed when native code dies: the Python stack, then native addresses.
+//! What is printed when native code dies: the Python stack, then the native one.
 //!
 //! `install` handles the fatal signals on an alternate stack, prints to standard error and lets the
-//! default action follow. Addresses are relative to the image: `addr2line -e world.sym.elf ADDRESS` names them.
+//! default action follow. The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
+//! `addr2line -e build/world.sym.elf ADDRESS` gives lines, and the names where the kernel is another one.
 //! A Python program that calls faulthandler.enable() replaces this by RustPython's report.
 //! The handler allocates nothing; it reads frames of the thread that died, which cannot run on.
 
+use crate::natives;
 use rustpython_vm::vm::thread;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,29 +83,47 @@ fn python_stack(out: &mut Output) {
     }
 }
 
-/// Addresses of the native calls, from the unwind tables.
+/// The native calls, from the unwind tables, with the names that the kernel knows. Begins where the fault happened;
+/// where the unwinder does not come by there, with this handler's own frames.
 fn native_stack(out: &mut Output, pc: usize) {
-    struct State<'a> {
-        out: &'a mut Output,
-        count: usize,
-        base: usize,
+    out.text("Native stack, most recent call first:\n");
+    let mut frames = Frames { list: [0; MAX_FRAMES], count: 0 };
+    // SAFETY: `visit_frame` matches the callback's type; `frames` outlives the call.
+    unsafe { _Unwind_Backtrace(visit_frame, (&raw mut frames).cast()) };
+    let found = &frames.list[..frames.count];
+    let first = found.iter().position(|&address| address == pc);
+    if first.is_none() {
+        native_frame(out, pc, 0);
     }
-    extern "C" fn visit(frame: *mut UnwindContext, state: *mut c_void) -> c_int {
-        // SAFETY: `state` is the one that native_stack passed.
-        let state = unsafe { &mut *state.cast::<State>() };
-        // SAFETY: the unwinder passes a valid context.
-        let address = unsafe { _Unwind_GetIP(frame) };
-        state.out.text(" ").hex(address.wrapping_sub(state.base));
-        state.count += 1;
-        if state.count < MAX_FRAMES { 0 } else { 5 /* _URC_END_OF_STACK */ }
+    for (index, &address) in found.iter().enumerate().skip(first.unwrap_or(0)) {
+        // Other frames hold return addresses: the call lies before them, perhaps at the function's end.
+        native_frame(out, address, usize::from(Some(index) != first));
     }
+}
+
+/// "  0x12345 name+0x10"; addresses are offsets in the image. `back`: how far before the address the call lies.
+fn native_frame(out: &mut Output, address: usize, back: usize) {
     // The linker defines this symbol at the start of the image; only its address is used.
     let base = std::ptr::addr_of!(__ehdr_start) as usize;
-    out.text("Native stack, addresses in world.sym.elf: at ").hex(pc.wrapping_sub(base)).text(", from");
-    let mut state = State { out, count: 0, base };
-    // SAFETY: `visit` matches the callback's type; the state outlives the call.
-    unsafe { _Unwind_Backtrace(visit, (&raw mut state).cast()) };
-    state.out.text("\n");
+    out.text("  ").hex(address.wrapping_sub(base));
+    if let Some((name, offset)) = natives::symbol(address - back) {
+        out.text(" ").text(name).text("+").hex(offset + back);
+    }
+    out.text("\n");
+}
+
+struct Frames {
+    list: [usize; MAX_FRAMES],
+    count: usize,
+}
+
+extern "C" fn visit_frame(frame: *mut UnwindContext, frames: *mut c_void) -> c_int {
+    // SAFETY: `frames` is the one that native_stack passed.
+    let frames = unsafe { &mut *frames.cast::<Frames>() };
+    // SAFETY: the unwinder passes a valid context.
+    frames.list[frames.count] = unsafe { _Unwind_GetIP(frame) };
+    frames.count += 1;
+    if frames.count < MAX_FRAMES { 0 } else { 5 /* _URC_END_OF_STACK */ }
 }
 
 #[repr(C)]

@@ -21,11 +21,13 @@ mod exec;
 mod fault;
 mod interrupt;
 mod memory;
+mod natives;
 mod options;
 mod polyglot;
 mod process;
 mod run;
 mod shell;
+mod syscall;
 
 #[global_allocator]
 static ALLOCATOR: memory::Allocator = memory::Allocator;

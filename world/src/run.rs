@@ -33,7 +33,9 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
         .add_frozen_modules(py_freeze!(file = "../python/prompt.py", module_name = "_prompt"))
         .add_frozen_modules(py_freeze!(file = "../python/tables.py", module_name = "_tables"))
+        .add_frozen_modules(py_freeze!(file = "../python/progress.py", module_name = "_progress"))
         .add_frozen_modules(py_freeze!(file = "../python/processes.py", module_name = "_processes"))
+        .add_frozen_modules(py_freeze!(file = "../python/polyglot.py", module_name = "polyglot"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
             state.config.paths.stdlib_dir = Some(STDLIB.to_owned());

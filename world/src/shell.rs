@@ -49,9 +49,7 @@ pub fn run(vm: &VirtualMachine, scope: Scope) -> PyResult<()> {
         banner::print();
     }
     let mut lines = LineEditor::new(vm, scope.globals.clone())?;
-    let result = statements(vm, scope, &mut lines);
-    lines.save_history();
-    result
+    statements(vm, scope, &mut lines)
 }
 
 /// The loop of the prompt.
@@ -267,7 +265,13 @@ struct LineEditor {
 
 impl LineEditor {
     fn new(vm: &VirtualMachine, globals: PyDictRef) -> PyResult<Self> {
-        let config = Config::builder().completion_type(CompletionType::List).tab_stop(4).indent_size(4).auto_add_history(false).build();
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .completion_show_all_if_ambiguous(true)
+            .tab_stop(4)
+            .indent_size(4)
+            .auto_add_history(false)
+            .build();
         let mut editor =
             Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
         editor.set_helper(Some(comfort::PromptHelper::new(globals)));
@@ -292,6 +296,7 @@ impl LineEditor {
     fn remember(&mut self, line: &str) {
         if !line.trim().is_empty() {
             let _ = self.editor.add_history_entry(line.trim_end());
+            self.save_history();
         }
     }
 
@@ -304,10 +309,11 @@ impl LineEditor {
         }
     }
 
-    /// Where HOME is not writable the history lives only as long as the process.
+    /// Adds the new lines to the file, at once: the history outlives a world that dies. Where HOME is not writable it
+    /// lives only as long as the process.
     fn save_history(&mut self) {
         if let Some(path) = &self.history {
-            let _ = self.editor.save_history(path);
+            let _ = self.editor.append_history(path);
         }
     }
 }
