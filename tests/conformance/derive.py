@@ -14,7 +14,7 @@ LEFT_OUT = set("""exit exit_group pause vfork fork clone clone3 rt_sigreturn rt_
 # Changes its process, or asks something of the process that our Python's own threads answer differently.
 PROCESS = set("""setpgid setsid umask set_robust_list set_tid_address personality chdir fchdir alarm setitimer munmap mprotect
     brk setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups execve execveat mlockall munlockall
-    get_robust_list sigaltstack wait4 waitid kill sched_setscheduler sched_setparam setpriority""".split())
+    get_robust_list rt_sigaction sigaltstack wait4 waitid kill sched_setscheduler sched_setparam setpriority""".split())
 LONG = "n" * 256
 NAMES = ["&1", '""', "missing/x", "file/x", "loop", "loop/x", LONG, "&0xffff800000000000"]
 PLAIN = {"fd": "$f", "dirfd": "AT_FDCWD", "path": "file", "string": "text", "ptr": "NULL", "mode": "0644", "size": "16",
@@ -22,7 +22,7 @@ PLAIN = {"fd": "$f", "dirfd": "AT_FDCWD", "path": "file", "string": "text", "ptr
 # Where zero would do harm or say nothing: (call, argument) -> value.
 SPECIAL = {("prlimit64", "new"): "NULL", ("flock", "operation"): "LOCK_UN", ("rt_sigaction", "mask_size"): "8",
            ("rt_sigprocmask", "mask_size"): "8", ("rt_sigpending", "mask_size"): "8", ("rt_sigtimedwait", "mask_size"): "8",
-           ("rt_sigtimedwait", "timeout"): "timespec@1", ("rt_sigaction", "signal"): "SIGUSR1", ("socket", "family"): "AF_UNIX",
+           ("rt_sigtimedwait", "timeout"): "timespec@1", ("rt_sigaction", "signal"): "SIGUSR1", ("fcntl", "command"): "F_GETFD", ("socket", "family"): "AF_UNIX",
            ("socket", "type"): "SOCK_STREAM", ("socketpair", "family"): "AF_UNIX", ("socketpair", "type"): "SOCK_STREAM",
            ("capget", "header"): "{version=0x20080522}", ("sysinfo", "result"): "@", ("rt_sigaction", "new"): "NULL",
            ("openat2", "size"): "24", ("epoll_create", "size"): "1", ("mount", "type"): "nonesuch", ("rename", "new"): "new",

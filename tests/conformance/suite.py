@@ -165,7 +165,8 @@ class Texts:
         kind = step.call.result
         if kind == "fd" or step.call.name == "fcntl" and "F_DUPFD" in "".join(self.case.lines):
             return self.descriptor(value)
-        return "?" if kind in ("pid", "address") and value > 0 else str(value)
+        # An address may be negative: the world lies in the upper half.
+        return "?" if kind == "pid" and value > 0 or kind == "address" and value != 0 else str(value)
 
     def entries(self, data):
         """Names and types of directory entries, sorted: their order is the file system's."""
@@ -192,6 +193,9 @@ class Texts:
         texts = [layout.show(self.table, pointed, part, self.masked) for part in parts]
         if pointed == "pollfd":
             texts = [re.sub(r"fd=(\d+)", lambda m: "fd=" + self.descriptor(int(m[1])), text) for text in texts]
+        # A directory's size is its file system's business.
+        texts = [re.sub(r"(st_size|stx_size)=\d+", r"\1=?", text) if re.search(r"(st|stx)_mode=1[6-9]\d\d\d\b", text) else text
+                 for text in texts]
         if pointed == "siginfo":
             texts = [re.sub(r", \w+=\?", "", text) for text in texts]
         return " ".join(texts)
@@ -225,6 +229,11 @@ def answers(table, cases, output):
 
 def load_cases():
     return script.load(sorted((HERE / "cases").glob("*.calls"))) + derive.cases(generate.load())
+
+
+def cases_of(language, cases):
+    """Python's cases share its process."""
+    return [case for case in cases if language != "python" or not case.process]
 
 
 def record():
@@ -264,10 +273,11 @@ def main(arguments):
     elif arguments[:1] == ["check"]:
         failed = 0
         for language in arguments[1:] or LANGUAGES:
-            output = run_here(language, table, cases)
-            found = differences(cases, answers(table, cases, output), record())
-            print(f"{language}: {len(cases) - len(found)} of {len(cases)} cases as recorded", *found, sep="\n")
-            print(output[-500:] if len(found) == len(cases) else "")
+            own = cases_of(language, cases)
+            output = run_here(language, table, own)
+            found = differences(own, answers(table, own, output), record())
+            print(f"{language}: {len(own) - len(found)} of {len(own)} cases as recorded", *found, sep="\n")
+            print(output[-500:] if len(found) == len(own) else "")
             failed += len(found)
         return 1 if failed else 0
     else:
