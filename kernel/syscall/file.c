@@ -2,8 +2,7 @@
  * Syscalls that make, duplicate and control descriptors. What moves bytes is in
  * transfer.c, names in path.c, attributes in attribute.c, waiting in poll.c.
  *
- * Left out: byte-range locks (fcntl F_SETLK answers as if they were taken: one
- * process cannot conflict with itself), leases, O_ASYNC, file seals.
+ * Left out: leases, O_ASYNC, file seals.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -14,6 +13,7 @@
 #include <kernel/syscall/file_common.h>
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/lock.h>
+#include <kernel/vfs/record_lock.h>
 
 /* --- open and close ---------------------------------------------------------------------- */
 
@@ -145,13 +145,66 @@ LOCAL void file_change_flags(struct file *file, uint32_t mask, uint32_t flags)
     mutex_unlock(&file->lock);
 }
 
-/* Nobody else can hold a conflicting lock: see the top of the file. */
-LOCAL int64_t file_get_record_lock(struct user_ptr pointer)
+/* The range of bytes that l_whence, l_start and l_len mean. 0, -EINVAL or -EOVERFLOW. */
+LOCAL int file_lock_range(struct file *file, const struct abi_flock *lock, struct record_range *range)
 {
+    int64_t base = lock->l_whence == SEEK_CUR ? file->position : lock->l_whence == SEEK_END ? (int64_t)file->inode->size : 0;
+    int64_t first, last;
+    if (lock->l_whence != SEEK_SET && lock->l_whence != SEEK_CUR && lock->l_whence != SEEK_END)
+        return -EINVAL;
+    if (__builtin_add_overflow(base, lock->l_start, &first))
+        return -EOVERFLOW;
+    if (lock->l_len > 0 && __builtin_add_overflow(first, lock->l_len - 1, &last))
+        return -EOVERFLOW;
+    if (lock->l_len == 0)
+        last = INT64_MAX;
+    if (lock->l_len < 0) { /* the bytes before l_start */
+        last = first - 1;
+        first += lock->l_len;
+    }
+    if (first < 0)
+        return -EINVAL;
+    range->first = (uint64_t)first;
+    range->last = (uint64_t)last;
+    return 0;
+}
+
+LOCAL int64_t file_record_lock(struct file *file, int32_t command, struct user_ptr pointer)
+{
+    struct process *process = process_current();
     struct abi_flock lock;
     if (copy_from_user(&lock, pointer, sizeof(lock)) != 0)
         return -EFAULT;
-    lock.l_type = F_UNLCK;
+    bool by_file = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+    bool asks = command == F_GETLK || command == F_OFD_GETLK;
+    if (by_file && lock.l_pid != 0)
+        return -EINVAL;
+    struct record_range range = { .owner = by_file ? (const void *)file : process->files, .pid = by_file ? -1 : process->id };
+    switch (lock.l_type) {
+    case F_RDLCK: range.type = RECORD_SHARED; break;
+    case F_WRLCK: range.type = RECORD_EXCLUSIVE; break;
+    case F_UNLCK: range.type = RECORD_UNLOCKED; break;
+    default: return -EINVAL;
+    }
+    int error = asks && range.type == RECORD_UNLOCKED ? -EINVAL : file_lock_range(file, &lock, &range);
+    if (error != 0)
+        return error;
+    if (!asks) {
+        if ((range.type == RECORD_SHARED && !file_is_readable(file))
+            || (range.type == RECORD_EXCLUSIVE && !file_is_writable(file)))
+            return -EBADF;
+        return record_lock_set(file->inode, &range, command == F_SETLKW || command == F_OFD_SETLKW);
+    }
+    record_lock_find(file->inode, &range);
+    if (range.type == RECORD_UNLOCKED) {
+        lock.l_type = F_UNLCK;
+    } else {
+        lock.l_type = range.type == RECORD_SHARED ? F_RDLCK : F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_start = (int64_t)range.first;
+        lock.l_len = range.last == INT64_MAX ? 0 : (int64_t)(range.last - range.first + 1);
+        lock.l_pid = range.pid;
+    }
     return copy_to_user(pointer, &lock, sizeof(lock));
 }
 
@@ -167,11 +220,11 @@ LOCAL int64_t file_control(int32_t fd, struct file *file, int32_t command, uint6
     case F_GETFL: return file->flags | ((file->flags & O_PATH) ? 0 : O_LARGEFILE);
     case F_SETFL: file_change_flags(file, FLAGS_CHANGEABLE, (uint32_t)argument); return 0;
     case F_GETLK:
-    case F_OFD_GETLK: return file_get_record_lock(user_ptr_from(argument));
+    case F_OFD_GETLK:
     case F_SETLK:
     case F_SETLKW:
     case F_OFD_SETLK:
-    case F_OFD_SETLKW: return 0;
+    case F_OFD_SETLKW: return file_record_lock(file, command, user_ptr_from(argument));
     case F_GETOWN: return 0;
     case F_GETPIPE_SZ: return pipe_get_capacity(file);
     case F_SETPIPE_SZ: return pipe_set_capacity(file, argument);

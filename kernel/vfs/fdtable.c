@@ -10,6 +10,7 @@
 #include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
+#include <kernel/vfs/record_lock.h>
 #include <lib/string.h>
 
 #define FILE_TABLE_FIRST_SIZE 32
@@ -87,6 +88,13 @@ void file_table_put_reference(struct file_table *table)
     kfree(table);
 }
 
+/* A descriptor of the file is gone: with it all of the process's record locks on the file (fcntl(2)). */
+LOCAL void file_table_release(struct file_table *table, struct file *file)
+{
+    record_lock_release(file->inode, table);
+    file_put(file);
+}
+
 /* Makes room for descriptor `fd`; called and returns without the lock. */
 LOCAL int file_table_grow(struct file_table *table, int fd)
 {
@@ -151,7 +159,7 @@ int file_table_set(struct file_table *table, struct file *file, int fd, uint32_t
     table->slots[fd].flags = flags & O_CLOEXEC;
     spin_unlock(&table->lock);
     if (old != NULL)
-        file_put(old);
+        file_table_release(table, old);
     return fd;
 }
 
@@ -185,7 +193,7 @@ int file_table_close(struct file_table *table, int fd)
     spin_unlock(&table->lock);
     if (file == NULL)
         return -EBADF;
-    file_put(file);
+    file_table_release(table, file);
     return 0;
 }
 
@@ -200,7 +208,7 @@ void file_table_close_range(struct file_table *table, uint32_t first, uint32_t l
             table->slots[fd].flags |= O_CLOEXEC;
         spin_unlock(&table->lock);
         if (file != NULL)
-            file_put(file);
+            file_table_release(table, file);
     }
 }
 
@@ -213,7 +221,7 @@ void file_table_close_on_exec(struct file_table *table)
             file = file_table_take_locked(table, fd);
         spin_unlock(&table->lock);
         if (file != NULL)
-            file_put(file);
+            file_table_release(table, file);
     }
 }
 

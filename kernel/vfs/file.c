@@ -10,6 +10,7 @@
 #include <kernel/vfs/directory.h>
 #include <kernel/vfs/poll.h>
 #include <kernel/vfs/private.h>
+#include <kernel/vfs/record_lock.h>
 #include <lib/string.h>
 
 static struct object_cache *file_objects;
@@ -107,6 +108,7 @@ void file_put(struct file *file)
         return;
     poll_release(file);
     file_lock_release(file);
+    record_lock_release(file->inode, file);
     if (file->ops->release != NULL)
         file->ops->release(file);
     file_discard(file);

@@ -79,6 +79,7 @@ void inode_init(struct inode *inode, struct super *super, uint32_t mode)
     inode->super = super;
     super_get(super);
     inode->links = 1;
+    list_init(&inode->record_locks);
     inode->birth_time = clock_realtime();
     inode->access_time = inode->modify_time = inode->change_time = inode->birth_time;
     if ((mode & S_IFMT) == S_IFDIR)

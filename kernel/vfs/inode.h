@@ -112,6 +112,7 @@ struct inode {
     /* flock(2); guarded by lock.c */
     const struct file *lock_writer;  /* holds the exclusive lock */
     uint32_t lock_readers;           /* shared locks */
+    struct list record_locks;        /* fcntl(2) locks; guarded by record_lock.c */
 };
 
 /* A mounted file system. */

@@ -1,8 +1,5 @@
 /*
- * flock(2): whole-file locks that belong to an open file.
- *
- * Left out: byte-range locks between processes (fcntl F_SETLK): with one process
- * they never conflict; kernel/syscall answers them so.
+ * flock(2): whole-file locks that belong to an open file. Byte ranges: record_lock.c.
  */
 #include <kernel/vfs/vfs.h>
 
