@@ -90,11 +90,12 @@ class Questions(unittest.TestCase):
             for marks in ("?", "??"):
                 self.assertEqual(output(name + marks, {"json": json}), f"Object {name!r} not found.\n")
 
-    def test_builtins_have_type_and_signature(self):
+    def test_builtins_have_type_signature_and_documentation(self):
         for name in ("len", "sorted", "str.join"):
             text = output(name + "?")
             self.assertRegex(text, r"^Type: ")
             self.assertRegex(text, rf"Signature: +{name}\(")
+            self.assertRegex(text, r"Docstring:\n\w+")
 
     def test_source_or_why_there_is_none(self):
         self.assertRegex(output("Questions??", {"Questions": Questions}), r"Source:\nclass Questions")
