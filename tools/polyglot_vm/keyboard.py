@@ -1,22 +1,54 @@
-"""Text as key presses of a US keyboard: QEMU key names (QAPI QKeyCode) for QMP's send-key."""
+"""Text as key presses: QEMU key names (QAPI QKeyCode, named after the US layout's keys) for QMP's send-key.
 
-PLAIN = {
-    " ": "spc", "\n": "ret", "\t": "tab", "\b": "backspace", "\x1b": "esc", "-": "minus", "=": "equal",
-    "[": "bracket_left", "]": "bracket_right", ";": "semicolon", "'": "apostrophe", "`": "grave_accent",
-    "\\": "backslash", ",": "comma", ".": "dot", "/": "slash",
+    keys_of("a")             # ["a"]
+    keys_of("@", "de")       # ["alt_r", "q"]
+
+The layouts here are written down from the keyboards, not from dev/input/keymap.c, which they test.
+"""
+
+# Rows of keys by their position; each layout says what they give plain, with Shift, and with AltGr (blank: nothing).
+POSITIONS = [
+    "grave_accent 1 2 3 4 5 6 7 8 9 0 minus equal".split(),
+    "q w e r t y u i o p bracket_left bracket_right".split(),
+    "a s d f g h j k l semicolon apostrophe backslash".split(),
+    "less z x c v b n m comma dot slash".split(),
+]
+LAYOUTS = {
+    "us": [
+        ("`1234567890-=", "~!@#$%^&*()_+", ""),
+        ("qwertyuiop[]", "QWERTYUIOP{}", ""),
+        ("asdfghjkl;'\\", "ASDFGHJKL:\"|", ""),
+        (" zxcvbnm,./", " ZXCVBNM<>?", ""),
+    ],
+    "de": [
+        ("^1234567890ß´", "°!\"§$%&/()=?`", "  ²³   {[]}\\"),
+        ("qwertzuiopü+", "QWERTZUIOPÜ*", "@ €        ~"),
+        ("asdfghjklöä#", "ASDFGHJKLÖÄ'", ""),
+        ("<yxcvbnm,.-", ">YXCVBNM;:_", "|      µ"),
+    ],
 }
-# What shift makes of the key that gives the second character.
-SHIFTED = dict(zip('!@#$%^&*()_+{}|:"<>?~', "1234567890-=[]\\;',./`"))
+MODIFIERS = [[], ["shift"], ["alt_r"]]
+EVERYWHERE = {" ": "spc", "\n": "ret", "\t": "tab", "\b": "backspace", "\x1b": "esc"}
 
 
-def keys_of(character):
+def layout_keys(layout):
+    """{character: keys to hold together, modifiers first}"""
+    table = {character: [key] for character, key in EVERYWHERE.items()}
+    for positions, levels in zip(POSITIONS, LAYOUTS[layout]):
+        for modifiers, characters in zip(MODIFIERS, levels):
+            for key, character in zip(positions, characters):
+                if character != " ":
+                    table.setdefault(character, [*modifiers, key])
+    return table
+
+
+KEYS = {layout: layout_keys(layout) for layout in LAYOUTS}
+
+
+def keys_of(character, layout="us"):
     """The keys to hold together for one character, as a list of names, modifiers first."""
-    if character in SHIFTED:
-        return ["shift", *keys_of(SHIFTED[character])]
-    if character in PLAIN:
-        return [PLAIN[character]]
-    if character.isascii() and character.isalnum():
-        return ["shift", character.lower()] if character.isupper() else [character]
+    if character in KEYS[layout]:
+        return KEYS[layout][character]
     if len(character) == 1 and 1 <= ord(character) <= 26:
-        return ["ctrl", chr(ord("a") + ord(character) - 1)]
-    raise ValueError(f"no key of a US keyboard gives {character!r}")
+        return ["ctrl", *KEYS[layout][chr(ord("a") + ord(character) - 1)]]
+    raise ValueError(f"no key of a keyboard with the layout {layout} gives {character!r}")

@@ -55,9 +55,10 @@ class Qmp:
         self.execute("send-key", keys=[{"type": "qcode", "data": key} for key in keys], hold_time=KEY_HOLD_MS)
         time.sleep(KEY_PAUSE_SECONDS)
 
-    def type_text(self, text):
+    def type_text(self, text, layout="us"):
+        """Types a text on a keyboard whose layout the guest was told (boot option keymap)."""
         for character in text:
-            self.press(*keys_of(character))
+            self.press(*keys_of(character, layout))
 
     def screendump(self, path):
         """Writes the guest's screen as a PPM file; complete when this returns."""
