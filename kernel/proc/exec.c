@@ -13,9 +13,9 @@
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
+#include <kernel/mm/page.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/space.h>
-#include <kernel/mm/vmalloc.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/program.h>
 #include <kernel/proc/signal_delivery.h>
@@ -25,7 +25,7 @@
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
 
-#define STRINGS_FIRST    4096          /* bytes; doubled as needed */
+#define STRING_FIRST     2048          /* bytes that a string is expected to fit in */
 #define STRINGS_MAX      (2U << 20)    /* bytes of arguments and environment each */
 #define STRING_MAX       (128U << 10)  /* bytes of one (MAX_ARG_STRLEN) */
 #define SCRIPT_LINE_SIZE 256           /* bytes of "#!" line that are looked at */
@@ -34,9 +34,9 @@
 #define STACK_SIZE_MIN   (128ULL << 10)
 #define STACK_SIZE_MAX   (64ULL << 20)
 
-/* A growing string_block. */
+/* A growing string_block, in a block of pages. */
 struct strings {
-    char *bytes;
+    char *bytes;            /* NULL: none yet */
     size_t size, capacity, count;
 };
 
@@ -55,6 +55,16 @@ struct execution {
 
 /* --- strings ------------------------------------------------------------------- */
 
+LOCAL void strings_free(struct strings *strings)
+{
+    if (strings->bytes == NULL)
+        return;
+    unsigned order = 0;
+    while (PAGE_SIZE << order < strings->capacity)
+        order++;
+    page_free(page_from_virt(strings->bytes), order);
+}
+
 /* Room for `size` more bytes. 0, -E2BIG or -ENOMEM. */
 LOCAL int strings_reserve(struct strings *strings, size_t size)
 {
@@ -63,16 +73,17 @@ LOCAL int strings_reserve(struct strings *strings, size_t size)
         return -E2BIG;
     if (wanted <= strings->capacity)
         return 0;
-    size_t capacity = MAX(strings->capacity, STRINGS_FIRST);
-    while (capacity < wanted)
-        capacity *= 2;
-    char *bytes = vmalloc(capacity, PAGE_USE_KERNEL);
-    if (bytes == NULL)
+    unsigned order = 0;
+    while (PAGE_SIZE << order < wanted)
+        order++;
+    struct page *pages = page_alloc(order, PAGE_USE_KERNEL, PAGE_NORMAL);
+    if (pages == NULL)
         return -ENOMEM;
+    char *bytes = page_to_virt(pages);
     memcpy(bytes, strings->bytes, strings->size);
-    vfree(strings->bytes);
+    strings_free(strings);
     strings->bytes = bytes;
-    strings->capacity = capacity;
+    strings->capacity = PAGE_SIZE << order;
     return 0;
 }
 
@@ -90,7 +101,7 @@ LOCAL int strings_add(struct strings *strings, const char *text)
 
 LOCAL int strings_add_user(struct strings *strings, struct user_ptr text)
 {
-    for (size_t room = STRINGS_FIRST; room <= STRING_MAX; room *= 2) {
+    for (size_t room = STRING_FIRST; room <= STRING_MAX; room *= 2) {
         int error = strings_reserve(strings, room);
         if (error != 0)
             return error;
@@ -177,13 +188,13 @@ LOCAL int script_replace_arguments(struct execution *e, const char *interpreter,
     if (error == 0)
         error = strings_reserve(&new, old.size - skip);
     if (error != 0) {
-        vfree(new.bytes);
+        strings_free(&new);
         return error;
     }
     memcpy(new.bytes + new.size, old.bytes + skip, old.size - skip);
     new.size += old.size - skip;
     new.count += old.count > 0 ? old.count - 1 : 0;
-    vfree(old.bytes);
+    strings_free(&old);
     e->arguments = new;
     return 0;
 }
@@ -325,8 +336,8 @@ LOCAL int execute_prepare(struct execution *e, const struct path *start, struct 
 
 LOCAL void execution_release(struct execution *e)
 {
-    vfree(e->arguments.bytes);
-    vfree(e->environment.bytes);
+    strings_free(&e->arguments);
+    strings_free(&e->environment);
     kfree(e->script_name);
     kfree(e->path);
     if (e->file != NULL)

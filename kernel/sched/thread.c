@@ -118,13 +118,48 @@ LOCAL void *thread_stack_push(struct thread *thread, size_t bytes)
     return (void *)(uintptr_t)thread->saved_rsp;
 }
 
+/*
+ * Stacks of dead threads are kept for new ones: unmapping one is a TLB shoot-down on every CPU. A free stack's first
+ * word links to the next.
+ */
+#define STACKS_KEPT 32
+static struct spinlock stacks_lock = SPINLOCK_INIT("kernel stacks", LOCK_RANK_LEAF);
+static void *free_stacks;       /* stacks_lock */
+static unsigned free_stack_count; /* stacks_lock */
+
+LOCAL void *thread_take_stack(void)
+{
+    irq_flags_t flags = spin_lock_irq(&stacks_lock);
+    void **stack = free_stacks;
+    if (stack != NULL) {
+        free_stacks = *stack;
+        free_stack_count--;
+    }
+    spin_unlock_irq(&stacks_lock, flags);
+    return stack != NULL ? stack : vmalloc(KERNEL_STACK_SIZE, PAGE_USE_STACK);
+}
+
+LOCAL void thread_give_stack(void *stack)
+{
+    irq_flags_t flags = spin_lock_irq(&stacks_lock);
+    bool kept = free_stack_count < STACKS_KEPT;
+    if (kept) {
+        *(void **)stack = free_stacks;
+        free_stacks = stack;
+        free_stack_count++;
+    }
+    spin_unlock_irq(&stacks_lock, flags);
+    if (!kept)
+        vfree(stack);
+}
+
 /* Everything but what the thread will run. */
 LOCAL struct thread *thread_allocate(const char *name)
 {
     struct thread *thread = kzalloc(sizeof *thread);
     if (thread == NULL)
         return NULL;
-    void *stack = vmalloc(KERNEL_STACK_SIZE, PAGE_USE_STACK);
+    void *stack = thread_take_stack();
     if (stack == NULL) {
         kfree(thread);
         return NULL;
@@ -200,7 +235,7 @@ void thread_put(struct thread *thread)
     if (thread->fpu != NULL)
         fpu_free(thread->fpu);
     kfree(thread->fault_info);
-    vfree((void *)(uintptr_t)thread->kernel_stack_base);
+    thread_give_stack((void *)(uintptr_t)thread->kernel_stack_base);
     kfree(thread);
 }
 
