@@ -130,6 +130,21 @@ static char *run_case(char *text, const char *name, int skip)
     return text;
 }
 
+/* The status of a case's process, which is killed after ten seconds. */
+static int32_t wait_for(int64_t child)
+{
+    const struct polyglot_timespec step = { 0, 1000000 };
+    int32_t status = 0;
+    for (int i = 0; i < 10000; i++) {
+        if (polyglot_wait4((int32_t)child, &status, WNOHANG, NULL) != 0)
+            return status;
+        polyglot_nanosleep(&step, NULL);
+    }
+    polyglot_kill((int32_t)child, SIGKILL);
+    polyglot_wait4((int32_t)child, &status, 0, NULL);
+    return status;
+}
+
 static char *read_file(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -168,7 +183,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         int64_t child = here ? 0 : polyglot_fork();
         if (child != 0) {
-            polyglot_wait4((int32_t)child, &status, 0, NULL);
+            status = wait_for(child);
             text = run_case(text, name, 1);
         } else {
             text = run_case(text, name, 0);

@@ -129,6 +129,24 @@ fn sys_number(name: &str) -> i64 {
     sys::CALLS.iter().find(|call| call.name == name).unwrap().number
 }
 
+/// The status of a case's process, which is killed after ten seconds.
+fn wait_for(child: i32) -> i32 {
+    let step = sys::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let mut status = 0;
+    // SAFETY: the structures are ours; nothing else is asked for.
+    unsafe {
+        for _ in 0..10_000 {
+            if sys::wait4(child, &mut status, sys::WNOHANG, std::ptr::null_mut()) != Ok(0) {
+                return status;
+            }
+            let _ = sys::nanosleep(&step, std::ptr::null_mut());
+        }
+        let _ = sys::kill(child, sys::SIGKILL);
+        let _ = sys::wait4(child, &mut status, 0, std::ptr::null_mut());
+    }
+    status
+}
+
 /// Runs the case in a child process; its status.
 fn in_process(runner: &mut Runner, name: &str, lines: &[&str]) -> i32 {
     let mut status = 0;
@@ -140,8 +158,7 @@ fn in_process(runner: &mut Runner, name: &str, lines: &[&str]) -> i32 {
             let _ = unsafe { sys::exit_group(0) };
         }
         Ok(child) => {
-            // SAFETY: the status is ours; no usage is asked for.
-            let _ = unsafe { sys::wait4(child as i32, &mut status, 0, std::ptr::null_mut()) };
+            status = wait_for(child as i32);
         }
         Err(error) => eprintln!("fork: {}", error.name()),
     }

@@ -3,6 +3,8 @@
     python tests/conformance/suite.py show CASE...        run cases here with the C runner and print what they answer
     python tests/conformance/suite.py record              run all here and write record.json: only on Linux
     python tests/conformance/suite.py check [LANGUAGE]    run all here in each language, against the record
+    python tests/conformance/suite.py inside [LANGUAGE]   run all in Polyglot OS and write inside.json, from which
+                                                          docs/syscalls.md is made
 
 The cases (cases/*.calls, script.py has the language) are data; the runners (runner.c, .zig, .rs, .py, .sh) make their
 calls, each through its language's generated binding, and print raw results. What is compared are texts made of those here:
@@ -27,6 +29,7 @@ import derive  # noqa: E402
 import script  # noqa: E402
 
 RECORD = HERE / "record.json"
+INSIDE = HERE / "inside.json"
 BUILD = ROOT / "build" / "conformance"
 LANGUAGES = ["c", "zig", "rust", "python", "bash"]
 ZIG = [str(ROOT / "build" / "venv" / "bin" / "python"), "-m", "ziglang"]
@@ -124,6 +127,26 @@ def run_here(language, table, cases):
                                 capture_output=True, timeout=TIMEOUT, env={"PATH": os.environ["PATH"]})
         shutil.rmtree(work, ignore_errors=True)
         return result.stdout.decode("utf-8", "replace") + f"\nexit {result.returncode} {result.stderr.decode()}"
+
+
+def run_inside(languages, table, cases):
+    """Runs the cases in Polyglot OS, in one boot; -> {language: output}."""
+    with tempfile.TemporaryDirectory(prefix="conformance-") as text:
+        directory = Path(text)
+        write_inputs(directory, table, cases)
+        (directory / "cases.json").write_text(json.dumps(script.document(table, cases_of("python", cases))))
+        for language in languages:
+            if language != "python":
+                shutil.copy(build(language), directory)
+        shutil.copy(HERE / "runner.py", directory)
+        shutil.copy(HERE / "runner.sh", directory)
+        result = subprocess.run([ROOT / "tools" / "vm", "exec", HERE / "inside.py", *languages, "--with", directory,
+                                 "--timeout", "900"], stdin=subprocess.DEVNULL, capture_output=True)
+    text = result.stdout.decode("utf-8", "replace")
+    if result.returncode != 0:
+        print(result.stderr.decode("utf-8", "replace")[-2000:], file=sys.stderr)
+    parts = re.split(r"^== (\w+)\n", text, flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2]))
 
 
 # --- From raw results to texts ------------------------------------------------------------------
@@ -251,6 +274,38 @@ def differences(cases, got, wanted):
     return found
 
 
+def first_difference(table, case, mine, theirs):
+    """(call, its line in the script, Linux's answer, ours) where a case leaves the record, or None."""
+    if mine == theirs:
+        return None
+    number = next((i for i, (a, b) in enumerate(zip_lines(theirs, mine)) if a != b))
+    calls = [line for line in theirs[:number + 1] if not line.startswith(" ")]
+    steps = [(step, line) for step, line in zip(script.compile_case(table, case).steps, case.lines) if not step.child]
+    step, line = steps[min(len(calls), len(steps)) - 1]
+    ours = mine[number] if number < len(mine) else "no answer"
+    wanted = theirs[number] if number < len(theirs) else "nothing more"
+    return step.call.name, line, wanted.strip(), ours.strip()
+
+
+def judge(table, cases, outputs):
+    """inside.json: {call: {"cases": how many make it, "differences": [[case, line, Linux's answer, ours]]}}. A case is as
+    Linux if it is in every language; the first difference counts, since later ones may follow from it."""
+    calls, wanted = {}, record()
+    got = {language: answers(table, cases_of(language, cases), output) for language, output in outputs.items()}
+    for case in cases:
+        for name in {step.call.name for step in script.compile_case(table, case).steps}:
+            calls.setdefault(name, {"cases": 0, "differences": []})["cases"] += 1
+        for language in outputs:
+            if case not in cases_of(language, cases):
+                continue
+            found = first_difference(table, case, got[language].get(case.name, []), wanted[case.name])
+            if found:
+                row = [case.name, *found[1:]]
+                if row not in calls[found[0]]["differences"]:
+                    calls[found[0]]["differences"].append(row)
+    return calls
+
+
 def zip_lines(first, second):
     length = max(len(first), len(second))
     return zip(first + [""] * (length - len(first)), second + [""] * (length - len(second)))
@@ -280,6 +335,14 @@ def main(arguments):
             print(output[-500:] if len(found) == len(own) else "")
             failed += len(found)
         return 1 if failed else 0
+    elif arguments[:1] == ["inside"]:
+        languages = arguments[1:] or LANGUAGES
+        outputs = run_inside(languages, table, cases)
+        for language in languages:
+            own = cases_of(language, cases)
+            failed = differences(own, answers(table, own, outputs.get(language, "")), record())
+            print(f"{language}: {len(own) - len(failed)} of {len(own)} cases as on Linux")
+        INSIDE.write_text(json.dumps(judge(table, cases, outputs), indent=0, sort_keys=True) + "\n")
     else:
         sys.exit(__doc__)
     return 0
