@@ -9,9 +9,7 @@ FONT = Path(__file__).resolve().parent.parent.parent.parent / "dev/console/font"
 RANGES = {
     "ASCII": range(0x20, 0x7F), "Latin-1": range(0xA0, 0x100), "Latin Extended-A": range(0x100, 0x180),
     "Greek": [*range(0x391, 0x3A2), *range(0x3A3, 0x3CF)], "Cyrillic": range(0x400, 0x460),
-    # Dashed lines and quadrants are not in Terminus (docs/limits.md).
-    "box drawing": [*range(0x2500, 0x2504), *range(0x2508, 0x254C), *range(0x2550, 0x2580)],
-    "block elements": range(0x2580, 0x2594), "replacement": [0xFFFD],
+    "box drawing": range(0x2500, 0x2580), "block elements": range(0x2580, 0x25A0), "replacement": [0xFFFD],
 }
 BLANK = {0x20, 0xA0, 0xAD}
 
