@@ -4,6 +4,7 @@ C: every *_test.c below tests/host is built with the sanitizers and run (see tes
 Machines (tests/system):
     boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
     run_inside(source, ...)  -> a Result of tools/vm exec
+POLYGLOT_CPUS=4: machines have four CPUs where a test does not say how many; default 1.
 Order: cheap directories first; `make test` gives host, system.
 """
 
@@ -21,6 +22,7 @@ from polyglot_vm.machine import Machine, MachineOptions
 ROOT = Path(__file__).resolve().parent.parent
 VM = ROOT / "tools" / "vm"
 HOST_TESTS = ROOT / "tests" / "host"
+CPUS = int(os.environ.get("POLYGLOT_CPUS", "1"))
 HOST_BUILD = ROOT / "build" / "tests" / "host"
 # Those run in our own Python, hosted and inside: host/test_guest_hosted.py, system/test_guest_inside.py.
 collect_ignore = ["guest"]
@@ -89,7 +91,7 @@ def boot():
     machines = []
 
     def start(prompt=True, timeout=120, **options):
-        machine = Machine(MachineOptions(**options))
+        machine = Machine(MachineOptions(**{"cpus": CPUS, **options}))
         machines.append(machine)
         if prompt:
             screen.wait_for_prompt(machine, timeout)
@@ -119,7 +121,7 @@ def run_inside(tmp_path):
     def run(source, *arguments, name="program.py", timeout=120):
         program = tmp_path / name
         program.write_text(source)
-        return vm("exec", program, "--timeout", timeout, *arguments, timeout=timeout + 60)
+        return vm("exec", program, "--cpus", CPUS, "--timeout", timeout, *arguments, timeout=timeout + 60)
 
     return run
 

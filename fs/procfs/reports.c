@@ -20,6 +20,8 @@ LOCAL void procfs_write_report(const char *name, struct text *text)
 #define REPORT_ENTRY(report) \
     { .name = #report, .mode = S_IFREG | 0444, .generate = procfs_generate_report_##report }
 
+REPORT_GENERATOR(cpus)
+REPORT_GENERATOR(backtraces)
 REPORT_GENERATOR(threads)
 REPORT_GENERATOR(memory)
 REPORT_GENERATOR(slabs)
@@ -29,6 +31,7 @@ REPORT_GENERATOR(devices)
 REPORT_GENERATOR(boot)
 
 const struct procfs_entry procfs_reports[PROCFS_REPORT_COUNT] = {
-    REPORT_ENTRY(threads), REPORT_ENTRY(memory), REPORT_ENTRY(slabs), REPORT_ENTRY(locks), REPORT_ENTRY(interrupts),
+    REPORT_ENTRY(cpus), REPORT_ENTRY(backtraces), REPORT_ENTRY(threads), REPORT_ENTRY(memory), REPORT_ENTRY(slabs),
+    REPORT_ENTRY(locks), REPORT_ENTRY(interrupts),
     REPORT_ENTRY(devices), REPORT_ENTRY(boot),
 };

@@ -8,6 +8,7 @@
 #include <abi/errno.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/interrupt.h>
+#include <arch/x86_64/smp.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
 #include <kernel/mm/page.h>
@@ -18,6 +19,7 @@
 #include <kernel/symbols.h>
 #include <kernel/time/time.h>
 #include <kernel/version.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 
 #define TICKS_PER_SECOND 100 /* USER_HZ */
@@ -90,13 +92,16 @@ LOCAL void procfs_generate_cpuinfo(const struct procfs_subject *subject, struct 
         { cpu->pge, "pge" }, { cpu->pcid, "pcid" }, { cpu->fsgsbase, "fsgsbase" }, { cpu->avx, "avx" },
         { cpu->erms, "erms" }, { cpu->rdtscp, "rdtscp" }, { cpu->invariant_tsc, "constant_tsc" },
     };
-    text_print(text, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n"
-                     "stepping\t: %u\nflags\t\t: fpu tsc msr cx8 apic mmx fxsr sse sse2 syscall lm",
-               cpu->vendor, cpu->family, cpu->model, cpu->brand, cpu->stepping);
-    for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
-        if (flags[i].has)
-            text_print(text, " %s", flags[i].name);
-    text_print(text, "\n\n");
+    for (uint64_t left = smp_online(); left != 0; left &= left - 1) {
+        int id = __builtin_ctzll(left);
+        text_print(text, "processor\t: %d\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n"
+                         "stepping\t: %u\napicid\t\t: %u\nflags\t\t: fpu tsc msr cx8 apic mmx fxsr sse sse2 syscall lm",
+                   id, cpu->vendor, cpu->family, cpu->model, cpu->brand, cpu->stepping, cpus[id].apic_id);
+        for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
+            if (flags[i].has)
+                text_print(text, " %s", flags[i].name);
+        text_print(text, "\n\n");
+    }
 }
 
 struct procfs_cpu_times {
@@ -108,11 +113,7 @@ struct procfs_cpu_times {
 LOCAL void procfs_add_thread(struct thread *thread, void *context)
 {
     struct procfs_cpu_times *times = context;
-    bool is_idle = thread == cpus[0].idle;
-    if (is_idle)
-        times->idle += thread->cpu_time;
-    else
-        times->busy += thread->cpu_time;
+    bool is_idle = thread_is_idle(thread);
     times->switches += thread->switches;
     times->threads++;
     if (!is_idle && (thread->state == THREAD_READY || thread->state == THREAD_RUNNING))
@@ -123,6 +124,12 @@ LOCAL struct procfs_cpu_times procfs_get_cpu_times(void)
 {
     struct procfs_cpu_times times = { 0 };
     thread_for_each(procfs_add_thread, &times);
+    for (uint64_t left = smp_online(); left != 0; left &= left - 1) {
+        nanos_t busy, idle;
+        thread_get_cpu_times(__builtin_ctzll(left), &busy, &idle);
+        times.busy += busy;
+        times.idle += idle;
+    }
     return times;
 }
 
@@ -131,15 +138,26 @@ LOCAL void procfs_add_interrupts(const struct interrupt_statistics *row, void *c
     *(uint64_t *)context += row->count;
 }
 
+LOCAL void procfs_print_cpu_times(struct text *text, const char *number, nanos_t busy, nanos_t idle)
+{
+    text_print(text, "cpu%s %llu 0 0 %llu 0 0 0 0 0 0\n", number,
+               (unsigned long long)(busy * TICKS_PER_SECOND / NANOS_PER_SECOND),
+               (unsigned long long)(idle * TICKS_PER_SECOND / NANOS_PER_SECOND));
+}
+
 LOCAL void procfs_generate_stat_all(const struct procfs_subject *subject, struct text *text)
 {
     struct procfs_cpu_times times = procfs_get_cpu_times();
     uint64_t interrupts = 0;
     interrupt_for_each(procfs_add_interrupts, &interrupts);
-    for (int row = 0; row < 2; row++) /* all CPUs, and the only one */
-        text_print(text, "cpu%s %llu 0 0 %llu 0 0 0 0 0 0\n", row == 0 ? " " : "0",
-                   (unsigned long long)(times.busy * TICKS_PER_SECOND / NANOS_PER_SECOND),
-                   (unsigned long long)(times.idle * TICKS_PER_SECOND / NANOS_PER_SECOND));
+    procfs_print_cpu_times(text, " ", times.busy, times.idle);
+    for (uint64_t left = smp_online(); left != 0; left &= left - 1) {
+        char number[8];
+        nanos_t busy, idle;
+        ksnprintf(number, sizeof number, "%d", __builtin_ctzll(left));
+        thread_get_cpu_times(__builtin_ctzll(left), &busy, &idle);
+        procfs_print_cpu_times(text, number, busy, idle);
+    }
     text_print(text, "intr %llu\nctxt %llu\nbtime %lld\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
                (unsigned long long)interrupts, (unsigned long long)times.switches,
                (long long)((clock_realtime() - clock_monotonic()) / NANOS_PER_SECOND), times.threads, times.running);
@@ -152,7 +170,7 @@ LOCAL void procfs_print_interrupt(const struct interrupt_statistics *row, void *
 
 LOCAL void procfs_generate_interrupts(const struct procfs_subject *subject, struct text *text)
 {
-    text_print(text, "           CPU0\n");
+    text_print(text, "          count\n"); /* of all CPUs together */
     interrupt_for_each(procfs_print_interrupt, text);
 }
 

@@ -2,6 +2,7 @@
 #include <arch/x86_64/acpi.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/interrupt.h>
+#include <arch/x86_64/smp.h>
 #include <dev/clock/clock.h>
 #include <kernel/main.h>
 #include <kernel/mm/page.h>
@@ -95,7 +96,7 @@ LOCAL void report_devices(const struct report_output *output)
 {
     const struct boot_framebuffer *screen = &boot_info.framebuffer;
     report_print(output, "device\tdetails\n");
-    report_print(output, "cpu\t%s; %u found, 1 in use\n", cpu_features.brand, acpi_info.cpu_count);
+    report_print(output, "cpu\t%s; %u found, %u in use\n", cpu_features.brand, acpi_info.cpu_count, smp_online_count());
     report_print(output, "clock\tTSC, %llu kHz\n", (unsigned long long)(clock_device_tsc_hz() / 1000));
     report_print(output, "interrupt controllers\tlocal APIC, %u I/O APIC\n", acpi_info.ioapic_count);
     if (screen->width != 0)
@@ -105,6 +106,8 @@ LOCAL void report_devices(const struct report_output *output)
 }
 
 const struct report_kind report_kinds[] = {
+    { "cpus", "every CPU: what it runs, what it did", report_cpus },
+    { "backtraces", "where every CPU is, asked by NMI: also one that hangs", report_backtraces },
     { "threads", "every thread: state, CPU time, where it is", report_threads },
     { "memory", "pages by use", report_memory },
     { "slabs", "object caches", report_slabs },

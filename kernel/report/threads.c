@@ -26,6 +26,7 @@ struct thread_row {
     int32_t id, process_id;
     char name[THREAD_NAME_SIZE];
     uint32_t state;
+    int32_t cpu; /* where it runs or ran last */
     nanos_t cpu_time;
     uint64_t switches;
     uint64_t caller_rip; /* where its own code was left; 0: a kernel thread */
@@ -58,6 +59,8 @@ LOCAL void report_copy_frames(struct thread_row *row, const struct thread *threa
         row->frames[row->frame_count++] = (uint64_t)(uintptr_t)__builtin_return_address(0);
         return;
     }
+    if (thread->state == THREAD_RUNNING) /* on another CPU: what it saved when it did not run means nothing now */
+        return;
     if (!report_is_on_stack(thread, thread->saved_rsp) || thread->saved_rsp + 7 * 8 > thread->kernel_stack_top)
         return;
     const uint64_t *context = (const uint64_t *)(uintptr_t)thread->saved_rsp;
@@ -84,6 +87,7 @@ LOCAL void report_copy_thread(struct thread *thread, void *context)
     row->process_id = thread->process != NULL ? thread->process->id : 0;
     memcpy(row->name, thread->name, sizeof row->name);
     row->state = thread->state;
+    row->cpu = thread->cpu;
     row->switches = thread->switches;
     row->cpu_time = thread->cpu_time;
     if (thread->state == THREAD_RUNNING)
@@ -131,11 +135,11 @@ void report_threads(const struct report_output *output)
         report_print(output, "no memory for this report\n");
         return;
     }
-    report_print(output, "id\tprocess\tname\tstate\tcpu us\tswitches\twhere\n");
+    report_print(output, "id\tprocess\tname\tstate\tcpu\tcpu us\tswitches\twhere\n");
     for (size_t i = 0; i < rows->count; i++) {
         const struct thread_row *row = &rows->rows[i];
         char name[128];
-        report_print(output, "%d\t%d\t%s\t%s\t%lld\t%llu\t", row->id, row->process_id, row->name, report_state_name(row),
+        report_print(output, "%d\t%d\t%s\t%s\t%d\t%lld\t%llu\t", row->id, row->process_id, row->name, report_state_name(row), row->cpu,
                      (long long)(row->cpu_time / NANOS_PER_MICROSECOND), (unsigned long long)row->switches);
         for (uint32_t j = 0; j < row->frame_count; j++)
             report_print(output, "%s%s", j == 0 ? "" : " < ", symbol_format(row->frames[j], name, sizeof name));

@@ -12,6 +12,8 @@
 #include <kernel/sched/lock_debug.h>
 #include <kernel/sched/thread.h>
 
+#define MUTEX_SPINS 500
+
 static bool lock_checks = true;
 static volatile bool locks_broken; /* panic: other holders will never release */
 
@@ -145,11 +147,36 @@ void mutex_init(struct mutex *mutex, const char *name, enum lock_rank rank)
 
 bool mutex_is_held_by_me(const struct mutex *mutex) { return mutex->holder == thread_current(); }
 
+/* One that was woken and found the mutex taken again gets it next: nobody waits for ever. */
+struct mutex_waiter {
+    struct wait_entry entry;
+    bool passed_over;
+};
+
+/*
+ * Other CPUs hold a mutex for microseconds, mostly: less than a sleep costs. Waits while the holder runs, but not for
+ * long. The holder is looked at without a lock: should it end meanwhile, its memory stays readable.
+ */
+LOCAL void mutex_spin(const struct mutex *mutex)
+{
+    if (smp_online_count() == 1)
+        return;
+    preempt_disable();
+    for (int i = 0; i < MUTEX_SPINS; i++) {
+        const struct thread *holder = __atomic_load_n(&mutex->holder, __ATOMIC_ACQUIRE);
+        if (holder == NULL || holder->state != THREAD_RUNNING || this_cpu()->reschedule)
+            break;
+        cpu_relax();
+    }
+    preempt_enable();
+}
+
 LOCAL void mutex_acquire(struct mutex *mutex)
 {
     struct thread *me = thread_current();
-    struct wait_entry entry = { .thread = me, .wake = NULL };
+    struct mutex_waiter waiter = { .entry = { .thread = me, .wake = NULL }, .passed_over = false };
     lock_check_may_sleep();
+    mutex_spin(mutex);
     irq_flags_t flags = spin_lock_irq(&mutex->guard);
     if (mutex->holder == me)
         panic("mutex %s: taken twice by %s", mutex->name, me->name);
@@ -158,13 +185,19 @@ LOCAL void mutex_acquire(struct mutex *mutex)
         spin_unlock_irq(&mutex->guard, flags);
         return;
     }
-    list_append(&mutex->waiters, &entry.link);
-    while (mutex->holder != me) { /* the releaser hands it over to the first waiter */
+    list_append(&mutex->waiters, &waiter.entry.link);
+    for (;;) {
         thread_forget_wakes();
         spin_unlock_irq(&mutex->guard, flags);
         (void)!wait_sleep(WAIT_FOREVER, false);
         flags = spin_lock_irq(&mutex->guard);
+        if (mutex->holder == NULL)
+            mutex->holder = me;
+        if (mutex->holder == me)
+            break;
+        waiter.passed_over = true;
     }
+    list_remove(&waiter.entry.link);
     spin_unlock_irq(&mutex->guard, flags);
 }
 
@@ -199,12 +232,14 @@ void mutex_unlock(struct mutex *mutex)
     if (mutex->holder != thread_current())
         panic("mutex %s: released by %s, held by %s", mutex->name, thread_current()->name,
               mutex->holder != NULL ? mutex->holder->name : "nobody");
-    struct thread *heir = NULL;
-    struct list *first = list_pop_first(&mutex->waiters);
-    if (first != NULL)
-        heir = container_of(first, struct wait_entry, link)->thread;
-    mutex->holder = heir;
-    if (heir != NULL)
-        thread_wake(heir);
+    mutex->holder = NULL;
+    if (!list_is_empty(&mutex->waiters)) {
+        struct mutex_waiter *first = container_of(mutex->waiters.next, struct mutex_waiter, entry.link);
+        if (first->passed_over) {
+            mutex->holder = first->entry.thread;
+            list_remove(&first->entry.link); /* the next unlock finds another */
+        }
+        thread_wake(first->entry.thread);
+    }
     spin_unlock_irq(&mutex->guard, flags);
 }

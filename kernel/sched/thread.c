@@ -670,6 +670,29 @@ nanos_t thread_cpu_time(void)
     return time;
 }
 
+bool thread_is_idle(const struct thread *thread) { return thread == cpus[thread->cpu].idle; }
+
+void thread_get_cpu_times(int32_t id, nanos_t *busy, nanos_t *idle)
+{
+    const struct cpu *cpu = &cpus[id];
+    uint64_t flags = irqs_disable();
+    spin_acquire(&thread_queue_of(id)->lock); /* no switch meanwhile */
+    nanos_t since = clock_monotonic() - cpu->current->last_started;
+    *busy = cpu->busy_time + (cpu->current == cpu->idle ? 0 : since);
+    *idle = cpu->idle_time + (cpu->current == cpu->idle ? since : 0);
+    spin_release(&thread_queue_of(id)->lock);
+    irqs_restore(flags);
+}
+
+void thread_get_running_name(int32_t id, char name[THREAD_NAME_SIZE])
+{
+    uint64_t flags = irqs_disable();
+    spin_acquire(&thread_queue_of(id)->lock);
+    memcpy(name, cpus[id].current->name, THREAD_NAME_SIZE);
+    spin_release(&thread_queue_of(id)->lock);
+    irqs_restore(flags);
+}
+
 struct thread *thread_find(int32_t id)
 {
     struct thread *found = NULL;

@@ -130,6 +130,10 @@ NORETURN void thread_idle_loop(void);
 
 /* CPU time that the current thread has used, nanoseconds. */
 nanos_t thread_cpu_time(void);
+/* Of CPU `id`: how long it ran threads, and how long it idled. */
+void thread_get_cpu_times(int32_t id, nanos_t *busy, nanos_t *idle);
+bool thread_is_idle(const struct thread *thread); /* an idle thread */
+void thread_get_running_name(int32_t id, char name[THREAD_NAME_SIZE]); /* of the thread that CPU `id` runs */
 
 /* Calls `visit` for every thread, under the thread-list lock (no sleeping). */
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);

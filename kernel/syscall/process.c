@@ -5,6 +5,7 @@
 #include <abi/syscalls.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/layout.h>
+#include <arch/x86_64/smp.h>
 #include <kernel/log.h>
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
@@ -289,23 +290,44 @@ int64_t sys_sched_yield(void)
     return 0;
 }
 
-int64_t sys_sched_getaffinity(int32_t thread, uint32_t size, struct user_ptr mask)
+/* The thread with this id (0: the caller), with a reference; NULL: none of a process. */
+LOCAL struct thread *process_find_thread(int32_t id)
 {
-    uint64_t set = 1; /* one CPU runs */
-    (void)thread;
+    struct thread *thread = id == 0 ? thread_current() : thread_find(id);
+    if (id == 0)
+        thread_get(thread);
+    if (thread != NULL && thread->process == NULL) {
+        thread_put(thread);
+        thread = NULL;
+    }
+    return thread;
+}
+
+int64_t sys_sched_getaffinity(int32_t thread_id, uint32_t size, struct user_ptr mask)
+{
+    uint64_t set;
     if (size < sizeof set || size % sizeof set != 0)
         return -EINVAL;
+    struct thread *thread = process_find_thread(thread_id);
+    if (thread == NULL)
+        return -ESRCH;
+    set = thread->affinity & smp_online();
+    thread_put(thread);
     return copy_to_user(mask, &set, sizeof set) != 0 ? -EFAULT : (int64_t)sizeof set;
 }
 
-int64_t sys_sched_setaffinity(int32_t thread, uint32_t size, struct user_ptr mask)
+int64_t sys_sched_setaffinity(int32_t thread_id, uint32_t size, struct user_ptr mask)
 {
     uint64_t set = 0;
-    (void)thread;
     int error = copy_from_user(&set, mask, MIN(size, sizeof set));
     if (error != 0)
         return error;
-    return set & 1 ? 0 : -EINVAL; /* no usable CPU in the set */
+    struct thread *thread = process_find_thread(thread_id);
+    if (thread == NULL)
+        return -ESRCH;
+    error = thread_set_affinity(thread, set);
+    thread_put(thread);
+    return error;
 }
 
 int64_t sys_sched_getscheduler(int32_t thread) { return thread < 0 ? -EINVAL : SCHED_NORMAL; }
@@ -330,6 +352,12 @@ int64_t sys_getcpu(struct user_ptr cpu, struct user_ptr node, struct user_ptr un
     return user_ptr_is_null(node) ? 0 : put_user_u32(node, 0);
 }
 
+LOCAL void process_memory_barrier(void *unused)
+{
+    (void)unused;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 int64_t sys_membarrier(int32_t command, uint32_t flags, int32_t cpu)
 {
     (void)cpu;
@@ -340,6 +368,7 @@ int64_t sys_membarrier(int32_t command, uint32_t flags, int32_t cpu)
     if (command != MEMBARRIER_CMD_GLOBAL && command != MEMBARRIER_CMD_PRIVATE_EXPEDITED
         && command != MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
         return -EINVAL;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* one CPU: its own barrier is everyone's */
+    if (command != MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+        smp_call_others(process_memory_barrier, NULL);
     return 0;
 }

@@ -135,5 +135,7 @@ def test_small_machine(run_inside):
     assert run_inside("print(sum(range(1000)))", "--memory", 256) == (0, b"499500\n", "")
 
 
-def test_several_cpus_are_harmless(run_inside):
-    assert run_inside("print('one is enough')", "--cpus", 4) == (0, b"one is enough\n", "")
+def test_limit_of_cpus(run_inside):
+    """Boot option cpus=N: the others stay off."""
+    source = "print(open('/proc/cpuinfo').read().count('processor'))"
+    assert run_inside(source, "--cpus", 3, "--append", "cpus=2") == (0, b"2\n", "")
