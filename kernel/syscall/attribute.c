@@ -112,7 +112,7 @@ int64_t sys_statx(int32_t directory, struct user_ptr path, uint32_t flags, uint3
 {
     struct syscall_object object;
     struct abi_statx out;
-    if ((mask & STATX__RESERVED) != 0 ||
+    if ((mask & STATX__RESERVED) != 0 || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
         (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0)
         return -EINVAL;
     int error = object_find(&object, directory, path, flags);

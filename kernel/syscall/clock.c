@@ -131,7 +131,7 @@ int64_t sys_clock_nanosleep(int32_t clock, uint32_t flags, struct user_ptr time,
 {
     nanos_t wanted, now;
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-        return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+        return clock >= 0 && clock <= CLOCK_TAI ? -EOPNOTSUPP : -EINVAL;
     int error = timespec_read(time, &wanted);
     if (error == 0)
         error = clock_read(clock, &now);

@@ -26,7 +26,10 @@ LOCAL int64_t file_open_at(int32_t directory, struct user_ptr path, uint32_t fla
         return error;
     error = vfs_open(syscall_fs(), name.start, name.text, flags & ~(uint32_t)O_LARGEFILE, mode, &file);
     name_release(&name);
-    return error != 0 ? error : syscall_install(file, flags);
+    if (error != 0)
+        return error;
+    file->flags |= (flags & O_PATH) ? 0 : O_LARGEFILE; /* what F_GETFL shows of files that were opened by name */
+    return syscall_install(file, flags);
 }
 
 int64_t sys_open(struct user_ptr path, uint32_t flags, uint32_t mode)
@@ -101,7 +104,8 @@ LOCAL int64_t file_duplicate(int32_t old, int minimum, uint32_t flags)
     struct file *file = syscall_file(old);
     if (file == NULL)
         return -EBADF;
-    int fd = file_table_add(process_current()->files, file, minimum, flags);
+    int limit = syscall_descriptor_limit();
+    int fd = limit > 0 ? file_table_add_below(process_current()->files, file, minimum, limit, flags) : -EMFILE;
     file_put(file);
     return fd;
 }
@@ -111,7 +115,7 @@ LOCAL int64_t file_duplicate_to(int32_t old, int32_t new, uint32_t flags)
     struct file *file = syscall_file(old);
     if (file == NULL)
         return -EBADF;
-    int fd = file_table_set(process_current()->files, file, new, flags);
+    int fd = new < syscall_descriptor_limit() ? file_table_set(process_current()->files, file, new, flags) : -EBADF;
     file_put(file);
     return fd;
 }
@@ -217,7 +221,7 @@ LOCAL int64_t file_control(int32_t fd, struct file *file, int32_t command, uint6
         return flags < 0 ? flags : (flags & O_CLOEXEC) ? FD_CLOEXEC : 0;
     }
     case F_SETFD: return file_table_set_flags(table, fd, (argument & FD_CLOEXEC) ? O_CLOEXEC : 0);
-    case F_GETFL: return file->flags | ((file->flags & O_PATH) ? 0 : O_LARGEFILE);
+    case F_GETFL: return file->flags;
     case F_SETFL: file_change_flags(file, FLAGS_CHANGEABLE, (uint32_t)argument); return 0;
     case F_GETLK:
     case F_OFD_GETLK:
@@ -239,7 +243,7 @@ int64_t sys_fcntl(int32_t fd, int32_t command, uint64_t argument)
         return -EBADF;
     int64_t result;
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-        result = argument >= FILE_TABLE_LIMIT
+        result = argument >= (uint64_t)syscall_descriptor_limit()
                      ? -EINVAL
                      : file_duplicate(fd, (int)argument, command == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
     else if ((file->flags & O_PATH) && command != F_GETFD && command != F_SETFD && command != F_GETFL)
@@ -253,6 +257,8 @@ int64_t sys_fcntl(int32_t fd, int32_t command, uint64_t argument)
 int64_t sys_flock(int32_t fd, int32_t operation)
 {
     enum file_lock_kind kind;
+    if (operation & LOCK_MAND)
+        return 0; /* accepted and without effect, as in Linux since 5.15 */
     switch (operation & ~LOCK_NB) {
     case LOCK_SH: kind = FILE_LOCK_SHARED; break;
     case LOCK_EX: kind = FILE_LOCK_EXCLUSIVE; break;

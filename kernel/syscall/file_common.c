@@ -18,9 +18,15 @@ struct fs_context *syscall_fs(void)
     return process_current()->fs;
 }
 
+int syscall_descriptor_limit(void)
+{
+    return (int)MIN(process_limit(RLIMIT_NOFILE), (uint64_t)FILE_TABLE_LIMIT);
+}
+
 int64_t syscall_install(struct file *file, uint32_t flags)
 {
-    int fd = file_table_add(process_current()->files, file, 0, flags);
+    int limit = syscall_descriptor_limit();
+    int fd = limit > 0 ? file_table_add_below(process_current()->files, file, 0, limit, flags) : -EMFILE;
     file_put(file);
     return fd;
 }

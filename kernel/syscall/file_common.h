@@ -14,6 +14,8 @@
 MUST_CHECK struct file *syscall_file(int32_t fd);
 /* Gives a new file its lowest descriptor; the reference is taken over, also on failure. */
 MUST_CHECK int64_t syscall_install(struct file *file, uint32_t flags);
+/* RLIMIT_NOFILE: descriptors are below it. */
+int syscall_descriptor_limit(void);
 struct fs_context *syscall_fs(void);
 
 /* --- names ------------------------------------------------------------------------------- */

@@ -40,6 +40,26 @@ LOCAL int64_t memory_map_shared(struct address_space *space, uint64_t address, u
     return result;
 }
 
+struct memory_range { vaddr_t start, end; uint64_t covered; };
+
+LOCAL void memory_add_covered(const struct area *area, void *context)
+{
+    struct memory_range *range = context;
+    vaddr_t start = MAX(area->start, range->start), end = MIN(area->end, range->end);
+    range->covered += start < end ? end - start : 0;
+}
+
+/* Whether every page of the range is mapped; an empty range is. */
+LOCAL bool memory_is_mapped(uint64_t address, uint64_t size)
+{
+    struct memory_range range = { .start = address, .end = ALIGN_UP(address + size, PAGE_SIZE) };
+    struct address_space *space = process_current()->space;
+    if (!space_contains_range(space, address, size))
+        return size == 0;
+    address_space_for_each_area(space, memory_add_covered, &range);
+    return range.covered == range.end - range.start;
+}
+
 /* RLIMIT_AS */
 LOCAL bool memory_is_within_limit(struct process *process, uint64_t more)
 {
@@ -58,6 +78,8 @@ int64_t sys_mmap(uint64_t address, uint64_t size, uint32_t protection, uint32_t 
         return -EINVAL;
     if (size == 0)
         return -EINVAL;
+    if (ALIGN_UP(size, PAGE_SIZE) == 0)
+        return -ENOMEM;
     if (!memory_is_within_limit(process, ALIGN_UP(size, PAGE_SIZE)))
         return -ENOMEM;
     if ((flags & MAP_ANONYMOUS) && (flags & MAP_SHARED) && !process->is_world)
@@ -98,6 +120,8 @@ int64_t sys_brk(uint64_t end)
 
 int64_t sys_mremap(uint64_t address, uint64_t old_size, uint64_t new_size, uint32_t flags, uint64_t new_address)
 {
+    if (flags & ~(uint32_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+        return -EINVAL;
     return space_remap(process_current()->space, address, old_size, new_size, flags, new_address);
 }
 
@@ -111,7 +135,7 @@ int64_t sys_madvise(uint64_t address, uint64_t size, int32_t advice)
     case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_DONTFORK: case MADV_DOFORK:
     case MADV_COLD:
-        return 0; /* hints */
+        return memory_is_mapped(address, ALIGN_UP(size, PAGE_SIZE)) ? 0 : -ENOMEM; /* hints */
     default: return -EINVAL;
     }
 }
@@ -123,7 +147,7 @@ int64_t sys_mincore(uint64_t address, uint64_t size, struct user_ptr result)
         return -EINVAL;
     if (size == 0)
         return 0;
-    if (!space_contains_range(space, address, size))
+    if (!memory_is_mapped(address, size))
         return -ENOMEM;
     for (uint64_t page = 0; page < ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE; page++) {
         const pte_t *entry = paging_entry(space->root, address + page * PAGE_SIZE, false);
@@ -138,14 +162,16 @@ int64_t sys_mincore(uint64_t address, uint64_t size, struct user_ptr result)
 /* File mappings are the page cache itself: there is nothing to write back. */
 int64_t sys_msync(uint64_t address, uint64_t size, uint32_t flags)
 {
-    if (!IS_ALIGNED(address, PAGE_SIZE) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+    if (!IS_ALIGNED(address, PAGE_SIZE) || ((flags & MS_ASYNC) && (flags & MS_SYNC))
+        || (flags & ~(uint32_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)))
         return -EINVAL;
-    return space_contains_range(process_current()->space, address, size) ? 0 : -ENOMEM;
+    return memory_is_mapped(address, size) ? 0 : -ENOMEM;
 }
 
 /* Memory is never paged out: every page is locked. */
 int64_t sys_mlock(uint64_t address, uint64_t size)
 {
-    return space_contains_range(process_current()->space, address, size) ? 0 : -ENOMEM;
+    vaddr_t start = ALIGN_DOWN(address, PAGE_SIZE);
+    return memory_is_mapped(start, size + (address - start)) ? 0 : -ENOMEM;
 }
 int64_t sys_munlock(uint64_t address, uint64_t size) { return sys_mlock(address, size); }

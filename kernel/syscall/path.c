@@ -5,6 +5,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/proc/process.h>
 #include <kernel/syscall/file_common.h>
+#include <kernel/vfs/permission.h>
 #include <lib/string.h>
 
 /* --- creating and removing --------------------------------------------------------------- */
@@ -199,7 +200,11 @@ int64_t sys_getcwd(struct user_ptr buffer, uint64_t size)
 
 LOCAL int64_t path_set_place(struct syscall_object *object, int (*set)(struct fs_context *, const struct path *))
 {
-    int error = object->path.dentry == NULL ? -ENOTDIR : set(syscall_fs(), &object->path);
+    int error = object->path.dentry == NULL ? -ENOTDIR : 0;
+    if (error == 0 && inode_is_directory(object->inode))
+        error = permission_check(object->inode, PERMISSION_EXECUTE);
+    if (error == 0)
+        error = set(syscall_fs(), &object->path);
     object_release(object);
     return error;
 }

@@ -71,7 +71,7 @@ LOCAL int64_t poll_report(struct abi_pollfd *fds, const struct poll_item *items,
 
 LOCAL int64_t poll_fds(struct user_ptr pointer, uint32_t count, nanos_t deadline)
 {
-    if (count > FILE_TABLE_LIMIT)
+    if (count > (uint32_t)syscall_descriptor_limit())
         return -EINVAL;
     struct abi_pollfd *fds = kmalloc(MAX(count, 1U) * sizeof(*fds));
     struct poll_item *items = kzalloc(MAX(count, 1U) * sizeof(*items));

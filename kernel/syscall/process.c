@@ -101,8 +101,8 @@ int64_t sys_get_robust_list(int32_t thread, struct user_ptr head, struct user_pt
 {
     if (thread != 0 && thread != thread_current()->id)
         return -EPERM;
-    int error = put_user_u64(head, thread_current()->robust_list);
-    return error != 0 ? error : put_user_u64(size, sizeof(struct abi_robust_list_head));
+    int error = put_user_u64(size, sizeof(struct abi_robust_list_head));
+    return error != 0 ? error : put_user_u64(head, thread_current()->robust_list);
 }
 
 LOCAL int64_t futex_wait_call(struct user_ptr address, uint32_t operation, uint32_t value, struct user_ptr timeout,
@@ -336,8 +336,20 @@ int64_t sys_sched_getparam(int32_t thread, struct user_ptr result)
     struct abi_sched_param param = { 0 };
     return thread < 0 ? -EINVAL : copy_to_user(result, &param, sizeof param);
 }
-int64_t sys_sched_get_priority_max(int32_t policy) { return policy == SCHED_NORMAL ? 0 : -EINVAL; }
-int64_t sys_sched_get_priority_min(int32_t policy) { return policy == SCHED_NORMAL ? 0 : -EINVAL; }
+
+/* `real_time` for the policies that have priorities: those exist and cannot be asked for. */
+LOCAL int64_t sched_priority_limit(int32_t policy, int64_t real_time)
+{
+    switch (policy) {
+    case SCHED_FIFO: case SCHED_RR: return real_time;
+    case SCHED_NORMAL: case SCHED_BATCH: case SCHED_IDLE: case SCHED_DEADLINE: return 0;
+    default: return -EINVAL;
+    }
+}
+
+int64_t sys_sched_get_priority_max(int32_t policy) { return sched_priority_limit(policy, 99); }
+int64_t sys_sched_get_priority_min(int32_t policy) { return sched_priority_limit(policy, 1); }
+
 int64_t sys_getpriority(int32_t which, int32_t who)
 {
     (void)who;

@@ -216,7 +216,8 @@ LOCAL void signal_find_thread(struct thread *thread, void *context)
     }
 }
 
-int64_t sys_tgkill(int32_t pid, int32_t id, int32_t signal)
+/* pid < 0: of any process. */
+LOCAL int64_t signal_send_to_thread(int32_t pid, int32_t id, int32_t signal)
 {
     if (id <= 0 || signal < 0 || signal > SIGNAL_COUNT)
         return -EINVAL;
@@ -235,7 +236,12 @@ int64_t sys_tgkill(int32_t pid, int32_t id, int32_t signal)
     return result;
 }
 
-int64_t sys_tkill(int32_t id, int32_t signal) { return sys_tgkill(-1, id, signal); }
+int64_t sys_tgkill(int32_t pid, int32_t id, int32_t signal)
+{
+    return pid <= 0 ? -EINVAL : signal_send_to_thread(pid, id, signal);
+}
+
+int64_t sys_tkill(int32_t id, int32_t signal) { return signal_send_to_thread(-1, id, signal); }
 
 int64_t sys_rt_sigqueueinfo(int32_t pid, int32_t signal, struct user_ptr info)
 {
@@ -297,9 +303,12 @@ LOCAL struct abi_itimerval signal_alarm_read(struct process *process)
 
 int64_t sys_getitimer(int32_t which, struct user_ptr current)
 {
-    if (which != ITIMER_REAL)
-        return -EINVAL; /* CPU-time timers: docs/limits.md */
-    struct abi_itimerval value = signal_alarm_read(process_current());
+    if (which != ITIMER_REAL && which != ITIMER_VIRTUAL && which != ITIMER_PROF)
+        return -EINVAL;
+    /* CPU-time timers cannot be set, so they are off. */
+    struct abi_itimerval value = { 0 };
+    if (which == ITIMER_REAL)
+        value = signal_alarm_read(process_current());
     return copy_to_user(current, &value, sizeof value);
 }
 

@@ -39,6 +39,8 @@ int64_t sys_socketpair(int32_t family, int32_t type, int32_t protocol, struct us
     uint32_t descriptor_flags = (type & SOCK_CLOEXEC) ? O_CLOEXEC : 0;
     if (family != AF_UNIX)
         return -EAFNOSUPPORT;
+    if (kind & ~15)
+        return -EINVAL; /* flags that do not exist */
     if (kind != SOCK_STREAM && kind != SOCK_DGRAM && kind != SOCK_SEQPACKET)
         return -ESOCKTNOSUPPORT;
     if (protocol != 0 && protocol != AF_UNIX)

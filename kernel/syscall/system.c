@@ -117,7 +117,7 @@ int64_t sys_setrlimit(uint32_t resource, struct user_ptr new)
 /* --- log and power --------------------------------------------------------------- */
 
 /* syslog(2) actions, klogctl(3). */
-enum { SYSLOG_READ_ALL = 3, SYSLOG_CONSOLE_OFF = 6, SYSLOG_CONSOLE_ON = 7, SYSLOG_CONSOLE_LEVEL = 8, SYSLOG_SIZE_BUFFER = 10 };
+enum { SYSLOG_CLOSE = 0, SYSLOG_OPEN = 1, SYSLOG_READ_ALL = 3, SYSLOG_CONSOLE_OFF = 6, SYSLOG_CONSOLE_ON = 7, SYSLOG_CONSOLE_LEVEL = 8, SYSLOG_SIZE_BUFFER = 10 };
 
 LOCAL int64_t system_read_log(struct user_ptr buffer, size_t size)
 {
@@ -136,7 +136,8 @@ LOCAL int64_t system_read_log(struct user_ptr buffer, size_t size)
 int64_t sys_syslog(int32_t action, struct user_ptr buffer, int32_t size)
 {
     switch (action) {
-    case SYSLOG_READ_ALL: return size < 0 ? -EINVAL : system_read_log(buffer, (size_t)size);
+    case SYSLOG_CLOSE: case SYSLOG_OPEN: return 0;
+    case SYSLOG_READ_ALL: return size < 0 || user_ptr_is_null(buffer) ? -EINVAL : system_read_log(buffer, (size_t)size);
     case SYSLOG_CONSOLE_OFF: klog_set_console_level(LOG_ALERT); return 0;
     case SYSLOG_CONSOLE_ON: klog_set_console_level(LOG_WARNING); return 0;
     case SYSLOG_CONSOLE_LEVEL:

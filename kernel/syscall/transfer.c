@@ -380,6 +380,8 @@ int64_t sys_sync(void) { return 0; }
 
 int64_t sys_sync_file_range(int32_t fd, int64_t offset, int64_t size, uint32_t flags)
 {
+    if (offset < 0 || size < 0 || (flags & ~7U) != 0) /* SYNC_FILE_RANGE_WAIT_BEFORE, WRITE, WAIT_AFTER */
+        return -EINVAL;
     return file_sync(fd);
 }
 
@@ -389,12 +391,13 @@ int64_t sys_fadvise64(int32_t fd, int64_t offset, int64_t size, int32_t advice)
     struct file *file = syscall_file(fd);
     if (file == NULL)
         return -EBADF;
-    int64_t result = file->is_stream ? -ESPIPE : 0;
+    int64_t result = file->is_stream ? -ESPIPE : advice < 0 || advice > 5 || size < 0 ? -EINVAL : 0; /* 5: NOREUSE */
     file_put(file);
     return result;
 }
 
 int64_t sys_readahead(int32_t fd, int64_t offset, uint64_t size)
 {
-    return sys_fadvise64(fd, offset, (int64_t)size, 0);
+    int64_t result = sys_fadvise64(fd, offset, 0, 0);
+    return result == -ESPIPE ? -EINVAL : result;
 }

@@ -119,14 +119,19 @@ LOCAL int file_table_grow(struct file_table *table, int fd)
 
 int file_table_add(struct file_table *table, struct file *file, int minimum, uint32_t flags)
 {
-    if (minimum < 0 || minimum >= FILE_TABLE_LIMIT)
+    return file_table_add_below(table, file, minimum, FILE_TABLE_LIMIT, flags);
+}
+
+int file_table_add_below(struct file_table *table, struct file *file, int minimum, int limit, uint32_t flags)
+{
+    if (minimum < 0 || minimum >= limit)
         return -EINVAL;
     for (;;) {
         spin_lock(&table->lock);
         int fd = MAX(minimum, table->first_free);
         while (fd < table->size && table->slots[fd].file != NULL)
             fd++;
-        bool fits = fd < table->size && fd < FILE_TABLE_LIMIT;
+        bool fits = fd < table->size && fd < limit;
         if (fits) {
             table->slots[fd].file = file_get(file);
             table->slots[fd].flags = flags & O_CLOEXEC;
@@ -136,7 +141,7 @@ int file_table_add(struct file_table *table, struct file *file, int minimum, uin
         spin_unlock(&table->lock);
         if (fits)
             return fd;
-        if (fd >= FILE_TABLE_LIMIT)
+        if (fd >= limit)
             return -EMFILE;
         int error = file_table_grow(table, fd);
         if (error != 0)

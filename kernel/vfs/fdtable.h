@@ -23,6 +23,8 @@ void file_table_close_on_exec(struct file_table *table);
 
 /* The lowest free descriptor >= minimum. `flags`: O_CLOEXEC or 0. -EMFILE, -ENOMEM, -EINVAL (minimum too big). */
 MUST_CHECK int file_table_add(struct file_table *table, struct file *file, int minimum, uint32_t flags);
+/* The same for numbers below `limit`: -EMFILE if none is free. */
+MUST_CHECK int file_table_add_below(struct file_table *table, struct file *file, int minimum, int limit, uint32_t flags);
 /* dup2/dup3 without their special case of equal numbers: what was open at `fd` is closed. -EBADF: out of range. */
 MUST_CHECK int file_table_set(struct file_table *table, struct file *file, int fd, uint32_t flags);
 MUST_CHECK struct file *file_table_get(struct file_table *table, int fd);    /* with a reference; NULL: not open */

@@ -212,9 +212,7 @@ isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
     default: return -EINVAL;
     }
     file_off_t position;
-    if (__builtin_add_overflow(base, offset, &position))
-        return -EOVERFLOW;
-    if (position < 0)
+    if (__builtin_add_overflow(base, offset, &position) || position < 0)
         return -EINVAL;
     file->position = position;
     return position;

@@ -1748,6 +1748,9 @@ POLYGLOT_MAY_BE_UNUSED static inline int64_t polyglot_syscall6(int64_t number, u
 #ifndef LOCK_UN
 #define LOCK_UN 8
 #endif
+#ifndef LOCK_MAND
+#define LOCK_MAND 32
+#endif
 #ifndef F_SETLEASE
 #define F_SETLEASE 1024
 #endif

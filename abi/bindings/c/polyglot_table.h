@@ -222,8 +222,9 @@ static const struct polyglot_constant polyglot_constants_lock_operation[] = {
     { "LOCK_EX", 2u },
     { "LOCK_NB", 4u },
     { "LOCK_UN", 8u },
+    { "LOCK_MAND", 32u },
 };
-static const struct polyglot_set polyglot_set_lock_operation = { polyglot_constants_lock_operation, 4, 0, 18446744073709551615u };
+static const struct polyglot_set polyglot_set_lock_operation = { polyglot_constants_lock_operation, 5, 0, 18446744073709551615u };
 static const struct polyglot_constant polyglot_constants_rename_flags[] = {
     { "RENAME_NOREPLACE", 1u },
     { "RENAME_EXCHANGE", 2u },
@@ -2970,6 +2971,7 @@ static const struct polyglot_constant polyglot_constants[] = {
     { "LINUX_REBOOT_MAGIC2B", 369367448u },
     { "LINUX_REBOOT_MAGIC2C", 537993216u },
     { "LOCK_EX", 2u },
+    { "LOCK_MAND", 32u },
     { "LOCK_NB", 4u },
     { "LOCK_SH", 1u },
     { "LOCK_UN", 8u },

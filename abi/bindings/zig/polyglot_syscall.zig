@@ -851,6 +851,7 @@ pub const LOCK_SH = 1;
 pub const LOCK_EX = 2;
 pub const LOCK_NB = 4;
 pub const LOCK_UN = 8;
+pub const LOCK_MAND = 32;
 pub const F_SETLEASE = 1024;
 pub const F_GETLEASE = 1025;
 pub const F_NOTIFY = 1026;
