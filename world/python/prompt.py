@@ -1,29 +1,33 @@
-"""What the prompt adds to Python: commands that begin with %, questions that end with ?, completion.
+"""What the prompt adds to Python: commands that begin with % or !, questions that end with ?, completion.
 
 world/src/shell.rs loads this module when it is first needed, and calls
     is_special(line)              -> does the line belong here rather than to the compiler?
-    run(line, namespace)          -> does it; exceptions are the caller's to report
+    run(line, namespace)          -> does it; exceptions are the caller's to report. A line that begins with %% is a
+                                     whole cell: the lines below it, up to an empty one, belong to it
+    transform(text)               -> a block with such lines in it, as Python
     complete(line, end, namespace) -> (start, [candidate, ...]) for the text before column `end`
-The table COMMANDS is where further languages add theirs: name -> function(argument, namespace); its
-docstring's first line is the help.
+The tables COMMANDS (%name) and CELLS (%%name) are where further languages add theirs: name -> function(argument,
+namespace) and function(argument, body, namespace); its docstring's first line is the help.
 """
 
 import builtins
 import keyword
+import re
 import sys
 
-COMMANDS = {}
+COMMANDS, CELLS = {}, {}
 
 # What the line editor (rustyline, Emacs mode) and the terminal understand; for docs/prompt.md.
 KEYS = [
-    ("Tab", "complete names, attributes, modules after import, % commands; indents at the start of a line"),
+    ("Tab", "complete names, attributes, modules after import, % commands, programs and files after !; indents at the start of a line"),
     ("Up, Down", "earlier and later lines"),
     ("Ctrl-R", "search backwards in the history"),
     ("Left, Right, Home, End, Ctrl-A, Ctrl-E", "move in the line"),
     ("Ctrl-W, Ctrl-U, Ctrl-K", "delete the word before, everything before, everything behind the cursor"),
     ("Ctrl-Y", "put the deleted text back"),
     ("Ctrl-L", "clear the screen"),
-    ("Ctrl-C", "give up the line; end a running computation, a sleep or a wait (KeyboardInterrupt)"),
+    ("Ctrl-C", "give up the line; end a running computation, a sleep or a wait (KeyboardInterrupt), or the running program"),
+    ("Ctrl-Z", "stop the running program; %fg goes on with it"),
     ("Ctrl-D", "on an empty line: power off, after a question"),
     ("Shift-PageUp, Shift-PageDown", "on the screen: look back half a screen, and forward; any other key returns"),
     ("Alt-SysRq, BREAK on the serial line", "the kernel's rescue monitor"),
@@ -36,30 +40,76 @@ def command(function):
     return function
 
 
+def cell(function):
+    """Adds `function` to CELLS; %%name of a function cell_name."""
+    CELLS[function.__name__.removeprefix("cell_")] = function
+    return function
+
+
+OWN_MODULES = ("_prompt", "_shell", "_jobs")  # not in the tracebacks of commands
+
+# What is the shell's in a line: !command, !!command, name = !command.
+SHELL_LINE = re.compile(r"\s*(?:[A-Za-z_]\w*\s*=\s*)?!")
+
+
 def is_special(line):
     text = line.strip()
-    if text.startswith("%"):
+    if text.startswith("%") or SHELL_LINE.match(text):
         return True
     name = text.rstrip("?")
     return text != name and len(text) - len(name) <= 2 and all(part.isidentifier() for part in name.strip().split("."))
 
 
 def run(line, namespace):
-    text = line.strip()
-    if not text.startswith("%"):
+    try:
+        run_special(line.strip(), namespace)
+    except BaseException as error:
+        # Whoever reads the traceback wants to know of his own code.
+        while (trace := error.__traceback__) is not None and trace.tb_frame.f_globals.get("__name__") in OWN_MODULES:
+            error.__traceback__ = trace.tb_next
+        raise
+
+
+def run_special(text, namespace):
+    if SHELL_LINE.match(text):
+        show(_shell.run_line(text, namespace, namespace))
+    elif text.startswith("%%"):
+        header, _, body = text[2:].partition("\n")
+        run_command(CELLS, "%%", header, body + "\n", namespace)
+    elif text.startswith("%"):
+        run_command(COMMANDS, "%", text[1:], namespace)
+    else:
         explain(text.rstrip("?").strip(), namespace, with_source=text.endswith("??"))
-        return
-    name, _, argument = text[1:].partition(" ")
-    if name.endswith("?") and name.rstrip("?") in COMMANDS:
-        explain_command(COMMANDS[name.rstrip("?")], with_source=name.endswith("??"))
-        return
-    if name not in COMMANDS:
+
+
+def run_command(table, sign, text, *arguments):
+    """The command of a table that `text` names, with the rest of `text` and `arguments`."""
+    name, _, argument = text.partition(" ")
+    if name.endswith("?") and name.rstrip("?") in table:
+        explain_command(table[name.rstrip("?")], with_source=name.endswith("??"))
+    elif name in table:
+        table[name](argument.strip(), *arguments)
+    else:
         import difflib
-        near = difflib.get_close_matches(name, COMMANDS, 1)
-        hint = f"; did you mean %{near[0]}?" if near else ""
-        print(f"%{name}: no such command (%lsmagic lists them){hint}", file=sys.stderr)
-        return
-    COMMANDS[name](argument.strip(), namespace)
+        near = difflib.get_close_matches(name, table, 1)
+        hint = f"; did you mean {sign}{near[0]}?" if near else ""
+        print(f"{sign}{name}: no such command (%lsmagic lists them){hint}", file=sys.stderr)
+
+
+def run_line(line, globals, locals):
+    """A special line inside a block (see transform()); its value."""
+    if SHELL_LINE.match(line):
+        return _shell.run_line(line, globals, locals)
+    return run(line, globals)
+
+
+def show(value):
+    if value is not None:
+        sys.displayhook(value)
+
+
+def transform(text):
+    return _shell.transform(text)
 
 
 # --- name? and name?? ---------------------------------------------------------------------------
@@ -147,9 +197,20 @@ def own_names(namespace):
 @command
 def percent_lsmagic(argument, namespace):
     """%lsmagic: this list"""
-    for name in sorted(COMMANDS):
-        print("  " + (COMMANDS[name].__doc__ or name).splitlines()[0])
-    print("  NAME?, NAME??: what it is; with its source")
+    for usage, what in help_lines():
+        print(f"  {usage}: {what}")
+
+
+def help_lines():
+    """(usage, what it does) of everything that is no Python."""
+    for table in (COMMANDS, CELLS):
+        for name in sorted(table):
+            usage, _, what = table[name].__doc__.splitlines()[0].partition(": ")
+            yield usage, what
+    yield "!COMMAND", "run a line of Bash; {expression} and $name are Python's; & at its end: in the background"
+    yield "NAME = !COMMAND", "its output, as a list of lines with .n and .s (one text), .grep() and .fields()"
+    yield "!!COMMAND", "the same, shown"
+    yield "NAME?, NAME??", "what it is: type, signature, documentation; with its source"
 
 
 @command
@@ -187,6 +248,28 @@ def percent_timeit(argument, namespace):
     rounds = [one_round(count) / count for _ in progress(range(7), label="%timeit", leave=False)]
     print(f"{nice_time(statistics.mean(rounds))} +- {nice_time(statistics.stdev(rounds))} a loop "
           f"(mean +- deviation of 7 rounds, {count} loops each)")
+
+
+@cell
+def cell_time(argument, body, namespace):
+    """%%time: run the lines below once, show wall and CPU time"""
+    percent_time(f"{argument}\n{body}".strip(), namespace)
+
+
+@cell
+def cell_timeit(argument, body, namespace):
+    """%%timeit: run the lines below many times, show mean and spread of seven rounds"""
+    percent_timeit(f"{argument}\n{body}".strip(), namespace)
+
+
+@cell
+def cell_writefile(argument, body, namespace):
+    """%%writefile [-a] FILE: write the lines below to a file, or append them"""
+    import os
+    appends = argument.startswith("-a ")
+    path = os.path.expanduser(argument.removeprefix("-a ").strip())
+    with open(path, "a" if appends else "w") as file:
+        file.write(body)
 
 
 @command
@@ -238,14 +321,6 @@ def percent_reset(argument, namespace):
 def percent_pwd(argument, namespace):
     """%pwd: the working directory"""
     import os
-    print(os.getcwd())
-
-
-@command
-def percent_cd(argument, namespace):
-    """%cd [DIRECTORY]: change it; without an argument, home"""
-    import os
-    os.chdir(os.path.expanduser(argument or "~"))
     print(os.getcwd())
 
 
@@ -305,7 +380,10 @@ def complete(line, end, namespace):
     word = text[start:]
     try:
         if text.lstrip().startswith("%") and " " not in text.lstrip():
-            return start, sorted(name for name in COMMANDS if name.startswith(word))
+            table = CELLS if text.lstrip().startswith("%%") else COMMANDS
+            return start, sorted(name for name in table if name.startswith(word))
+        if found := SHELL_LINE.match(text) or re.match(r"\s*%(?:%writefile(?: -a)?|bash|cd|ls|pushd|run) +", text):
+            return _shell.complete_words(text, found.end(), is_command=found[0].endswith("!"))
         before = text[:start].split()
         if before[:1] in (["import"], ["from"]) and "import" not in before[1:]:
             return start, complete_module(word)
@@ -343,14 +421,17 @@ def documentation():
     """docs/prompt.md, from the tables above (python3 world/python/prompt.py > docs/prompt.md)."""
     lines = ["# The prompt", "", "Written by `python3 world/python/prompt.py` from its tables; change those.", "",
              "## Commands", "", "| command | what it does |", "|---|---|"]
-    for name in sorted(COMMANDS):
-        usage, _, what = COMMANDS[name].__doc__.splitlines()[0].partition(": ")
-        lines.append(f"| `{usage}` | {what} |")
-    lines += ["| `NAME?`, `NAME??` | type, signature, documentation of an object; with its source |", "",
-              "## Keys", "", "| keys | what they do |", "|---|---|"]
+    lines += [f"| `{usage}` | {what} |" for usage, what in help_lines()]
+    lines += ["", "## Keys", "", "| keys | what they do |", "|---|---|"]
     lines += [f"| {keys} | {what} |" for keys, what in KEYS]
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the names under which the modules are frozen
+    sys.modules["_prompt"] = sys.modules["__main__"]
+    import jobs
+    sys.modules["_jobs"] = jobs
+    import shell_commands as _shell
     print(documentation(), end="")
+else:
+    import _shell

@@ -1,7 +1,7 @@
-//! The prompt's comforts: % commands, questions that end with ?, completion by Tab.
+//! The prompt's comforts: % and ! commands, questions that end with ?, completion by Tab.
 //!
-//! What they do is Python (python/prompt.py, frozen as `_prompt` and loaded when first needed); this file
-//! connects it to the line editor and the loop of shell.rs.
+//! What they do is Python (python/prompt.py, frozen as `_prompt` and loaded when first needed, with shell_commands.py
+//! and jobs.py); this file connects it to the line editor and the loop of shell.rs.
 //! Left out: hints and highlighting while typing.
 
 use rustpython_vm::{
@@ -27,13 +27,43 @@ fn call(vm: &VirtualMachine, name: &str, arguments: impl Into<FuncArgs>) -> PyRe
 /// and ordinary lines load nothing.
 pub fn is_special(vm: &VirtualMachine, line: &str) -> bool {
     let text = line.trim();
-    (text.starts_with('%') || text.ends_with('?'))
+    (text.starts_with(['%', '!']) || text.ends_with('?') || has_shell_assignment(text))
         && !text.contains('\n')
         && call(vm, "is_special", vec![vm.ctx.new_str(text).into()])
             .is_ok_and(|answer| answer.try_to_bool(vm).unwrap_or(false))
 }
 
-/// Runs a special line.
+/// Does the text begin a cell, whose lines below belong to it up to an empty one? Its question (%%name?) is a line.
+pub fn is_cell(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with("%%") && (text.contains('\n') || !text.ends_with('?'))
+}
+
+/// The text with the special lines of its blocks as Python. None: there are none.
+pub fn transform(vm: &VirtualMachine, text: &str) -> Option<String> {
+    let may_be = |line: &str| line.trim_start().starts_with(['!', '%']) || has_shell_assignment(line);
+    if !text.lines().any(may_be) {
+        return None;
+    }
+    let made = call(vm, "transform", vec![vm.ctx.new_str(text).into()]).ok()?;
+    Some(made.str(vm).ok()?.to_string_lossy().into_owned())
+}
+
+/// `name = !command`: what Python never has.
+fn has_shell_assignment(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with('!'))
+}
+
+/// Tells which jobs have changed; nothing while there never was one.
+pub fn before_prompt(vm: &VirtualMachine) -> PyResult<()> {
+    let modules = vm.sys_module.get_attr("modules", vm)?;
+    match modules.get_item("_jobs", vm) {
+        Ok(jobs) => jobs.get_attr("notify", vm)?.call((), vm).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Runs a special line or cell.
 pub fn run(vm: &VirtualMachine, line: &str, globals: &PyDictRef) -> PyResult<()> {
     call(vm, "run", vec![vm.ctx.new_str(line).into(), globals.clone().into()]).map(drop)
 }

@@ -10,6 +10,14 @@ use std::io::{IsTerminal, Read};
 /// Where the library says it is; it is inside the binary, and no such folder exists.
 const STDLIB: &str = "/usr/lib/python";
 
+/// A Python file as a frozen module. py_freeze alone would not tell cargo that the program is made of it.
+macro_rules! frozen {
+    ($file:literal, $name:literal) => {{
+        const _: &str = include_str!($file);
+        py_freeze!(file = $file, module_name = $name)
+    }};
+}
+
 /// Runs what the options say and returns the exit status.
 pub fn run(options: Options) -> i32 {
     let Options { mut mode, settings } = options;
@@ -31,11 +39,13 @@ fn build(settings: Settings) -> Interpreter {
     builder
         .add_native_modules(&modules)
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
-        .add_frozen_modules(py_freeze!(file = "../python/prompt.py", module_name = "_prompt"))
-        .add_frozen_modules(py_freeze!(file = "../python/tables.py", module_name = "_tables"))
-        .add_frozen_modules(py_freeze!(file = "../python/progress.py", module_name = "_progress"))
-        .add_frozen_modules(py_freeze!(file = "../python/processes.py", module_name = "_processes"))
-        .add_frozen_modules(py_freeze!(file = "../python/polyglot.py", module_name = "polyglot"))
+        .add_frozen_modules(frozen!("../python/prompt.py", "_prompt"))
+        .add_frozen_modules(frozen!("../python/jobs.py", "_jobs"))
+        .add_frozen_modules(frozen!("../python/shell_commands.py", "_shell"))
+        .add_frozen_modules(frozen!("../python/tables.py", "_tables"))
+        .add_frozen_modules(frozen!("../python/progress.py", "_progress"))
+        .add_frozen_modules(frozen!("../python/processes.py", "_processes"))
+        .add_frozen_modules(frozen!("../python/polyglot.py", "polyglot"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
             state.config.paths.stdlib_dir = Some(STDLIB.to_owned());

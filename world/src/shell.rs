@@ -7,7 +7,7 @@
 //! paste arrives as one input with line feeds) may hold several statements.
 //! While the editor waits the thread is detached from the interpreter, so that other
 //! threads' garbage collections do not wait for a key press.
-//! % commands, questions and completion: comfort.rs.
+//! % and ! commands, questions and completion: comfort.rs.
 //! Left out: highlighting and hints while typing.
 
 use crate::{banner, comfort, memory};
@@ -58,6 +58,9 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
     let mut in_block = false;
     let mut future_features = CodeFlags::empty();
     loop {
+        if text.is_empty() {
+            tell_jobs(vm);
+        }
         let line = match memory::with_reserve(|| lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" })) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {
@@ -86,8 +89,13 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             continue;
         }
         let is_first_line = !in_block && text.trim_end() == line.trim_end();
-        let result = if is_first_line && comfort::is_special(vm, &line) {
-            guard(vm, || comfort::run(vm, &line, &scope.globals))
+        let is_cell = comfort::is_cell(&text);
+        if is_cell && !ends_block {
+            in_block = true;
+            continue;
+        }
+        let result = if is_cell || is_first_line && comfort::is_special(vm, &line) {
+            guard(vm, || comfort::run(vm, &text, &scope.globals))
         } else {
             match compile(vm, &text, in_block, ends_block, &mut future_features) {
                 Input::Incomplete { block } => {
@@ -110,6 +118,13 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
     }
 }
 
+/// Tells which jobs have changed.
+fn tell_jobs(vm: &VirtualMachine) {
+    if let Err(error) = guard(vm, || comfort::before_prompt(vm)) {
+        report(vm, error);
+    }
+}
+
 /// Whether the last line of a pasted text still belongs to an indented block.
 fn ends_indented(text: &str) -> bool {
     text.trim_end_matches('\n').lines().last().is_some_and(|line| line.starts_with([' ', '\t']))
@@ -119,6 +134,8 @@ fn ends_indented(text: &str) -> bool {
 /// that compiles waits for more, because `else:` may follow.
 fn compile(vm: &VirtualMachine, text: &str, in_block: bool, ends_block: bool, future: &mut CodeFlags) -> Input {
     let mut compiled = Vec::new();
+    let transformed = comfort::transform(vm, text);
+    let text = transformed.as_deref().unwrap_or(text);
     for source in split_statements(text) {
         let options = compiler::CompileOpts { future_features: *future, ..vm.compile_opts() };
         let result = guard(vm, || Ok(vm.compile_with_opts(&source, compiler::Mode::Single, SOURCE_NAME, options)));
