@@ -69,12 +69,15 @@ isize_t copy_string_from_user(char *destination, struct user_ptr source, size_t 
 {
     KASSERT(size > 0);
     /* The string may end right before the caller's memory does. */
-    size_t limit = size;
+    size_t limit = 0;
     const struct process *process = process_current();
     if (process == NULL)
         return -EFAULT;
-    while (limit > 0 && !space_contains_range(process->space, source.address, limit))
-        limit /= 2;
+    for (size_t left = size; left > 0; left = limit + left <= size ? left : size - limit)
+        if (space_contains_range(process->space, source.address, limit + left))
+            limit += left;
+        else
+            left /= 2;
     if (limit == 0 || !usercopy_begin(source, limit))
         return -EFAULT;
     int64_t length = usercopy_string(destination, usercopy_address(source), limit);

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCE_DIRS = ("arch", "boot", "dev", "fs", "kernel", "lib", "live", "abi", "tools", "world", "tests")
 SUFFIXES = {".c", ".h", ".S", ".zig", ".py", ".rs", ".sh"}
 FOREIGN = {"patched", "target", "vendor"}  # other people's code and build output
+GENERATED = tuple(ROOT / "abi" / "bindings" / language for language in ("c", "zig", "rust"))
 FILE_LINES, FUNCTION_LINES = 400, 50
 HARD_FILE_LINES, HARD_FUNCTION_LINES = 800, 150
 MOST = 0.9
@@ -22,7 +23,8 @@ ZIG_FUNCTION = re.compile(r"^( *)(?:pub |export |inline )*fn (\w+)\(.*?\{\n(.*?)
 def sources(suffixes=SUFFIXES):
     for directory in SOURCE_DIRS:
         for path in sorted((ROOT / directory).rglob("*")):
-            if path.suffix in suffixes and path.is_file() and not FOREIGN & set(path.parts):
+            if path.suffix in suffixes and path.is_file() and not FOREIGN & set(path.parts) \
+                    and not any(path.is_relative_to(place) for place in GENERATED):
                 yield path
 
 

@@ -23,7 +23,7 @@ TEST(reads_what_was_written)
     CHECK_EQUAL(tree_read(file, data, 2), 2);
     CHECK_EQUAL(file_seek(file, -1, SEEK_SET), -EINVAL);
     CHECK_EQUAL(file_seek(file, 0, 99), -EINVAL);
-    CHECK_EQUAL(file_seek(file, INT64_MAX, SEEK_CUR), -EOVERFLOW);
+    CHECK_EQUAL(file_seek(file, INT64_MAX, SEEK_CUR), -EINVAL); /* as Linux; lseek(2) says EOVERFLOW */
     CHECK_EQUAL(tree_read_at(file, data, 5, -1), -EINVAL);
     file_put(file);
     tree_end();
