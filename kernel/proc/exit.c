@@ -8,8 +8,6 @@
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
-#include <arch/x86_64/irq.h>
-#include <arch/x86_64/paging.h>
 #include <kernel/log.h>
 #include <kernel/mm/space.h>
 #include <kernel/proc/futex.h>
@@ -103,26 +101,29 @@ nanos_t process_cpu_time(struct process *process)
     return sum;
 }
 
-/* Gives back what the process holds, the memory last: from here on its last thread is a kernel thread. */
-LOCAL void exit_release(struct process *process)
+/* Takes what the process holds from it, and waits until no visitor looks at it any more. */
+LOCAL void exit_close_files(struct process *process)
 {
-    struct thread *me = thread_current();
-    timer_cancel(&process->real_timer->timer);
-    uint64_t irq = irqs_disable();
-    me->root = 0;
-    paging_use_root(paging_kernel_root());
-    irqs_restore(irq);
     irq_flags_t flags = process_table_lock();
     struct file_table *files = process->files;
     struct fs_context *fs = process->fs;
-    struct address_space *space = process->space;
     process->files = NULL;
     process->fs = NULL;
-    process->space = NULL;
     process_table_unlock(flags);
     process_wait_for_visitors(process);
     file_table_put_reference(files);
     fs_context_put(fs);
+}
+
+/* The caller has left the process: its CPU does not use the memory any more. */
+LOCAL void exit_release_memory(struct process *process)
+{
+    timer_cancel(&process->real_timer->timer);
+    irq_flags_t flags = process_table_lock();
+    struct address_space *space = process->space;
+    process->space = NULL;
+    process_table_unlock(flags);
+    process_wait_for_visitors(process);
     space_put(space);
 }
 
@@ -202,17 +203,17 @@ LOCAL void exit_become_zombie(struct process *process)
         process_put(container_of(node, struct process, sibling_link));
 }
 
+/* By the last thread, with a reference that is given back. */
 LOCAL NORETURN void exit_process(struct process *process)
 {
-    struct thread *me = thread_current();
     const int status = process->exit_status;
     const bool is_first = process->id == WORLD_PID;
     tty_leave(process);
-    exit_release(process);
+    exit_close_files(process); /* as long as it has a process: closing may sleep, and ask for signals */
+    thread_leave_process();
+    exit_release_memory(process);
     process_release_vfork(process);
-    process_get(process);
     exit_become_zombie(process);
-    me->process = NULL;
     process_put(process);
     if (is_first)
         world_ended(status);
@@ -227,13 +228,11 @@ void process_exit_thread(int status)
     if (!process->exiting)
         process->exit_status = status;
     me->signal_check = false;
+    process_get(process); /* once this thread is off the list, another one may be the last */
     if (exit_remove_thread(process, me))
         exit_process(process);
-    uint64_t irq = irqs_disable();
-    me->process = NULL;
-    me->root = 0;
-    paging_use_root(paging_kernel_root());
-    irqs_restore(irq);
+    thread_leave_process();
+    process_put(process);
     thread_exit();
 }
 

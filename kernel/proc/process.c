@@ -108,6 +108,7 @@ void process_add_thread(struct process *process, struct thread *thread)
 {
     irq_flags_t flags = spin_lock_irq(&process->signals->lock);
     list_append(&process->threads, &thread->process_link);
+    thread->signal_check = true; /* what came before could not tell it */
     spin_unlock_irq(&process->signals->lock, flags);
 }
 

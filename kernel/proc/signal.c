@@ -204,10 +204,13 @@ int signal_send_group(int32_t group, int signal)
 
 void signal_send_thread(struct thread *thread, int signal)
 {
-    struct signal_state *state = thread->process->signals;
+    struct process *process = thread->process;
+    if (process == NULL)
+        return; /* it has left */
+    struct signal_state *state = process->signals;
     irq_flags_t flags = spin_lock_irq(&state->lock);
-    signal_prepare_job_control(thread->process, signal);
-    if (!signal_is_ignored(state, signal) && !signal_is_refused(thread->process, signal)) {
+    signal_prepare_job_control(process, signal);
+    if (!signal_is_ignored(state, signal) && !signal_is_refused(process, signal)) {
         thread->signal_pending |= SIGNAL_BIT(signal);
         if (!(thread->signal_mask & SIGNAL_BIT(signal)))
             signal_notify_thread(thread);
@@ -295,6 +298,7 @@ LOCAL int signal_take(struct thread *me, uint64_t candidates, struct abi_siginfo
         me->signal_pending &= ~bit;
         *info = (struct abi_siginfo){ .signo = signal, .code = SI_TKILL, };
         info->pid = me->process->id;
+        info->uid = me->process->credentials.uid;
         if (me->fault_info != NULL && me->fault_info->signo == signal) {
             *info = *me->fault_info;
             me->fault_info->signo = 0;

@@ -14,7 +14,7 @@ struct thread;
 int signal_send_group(int32_t process_group, int signal);
 /* To one process (any of its threads takes it). */
 int signal_send_process(struct process *process, int signal);
-/* To one thread. */
+/* To one thread; the caller holds a reference of it and, unless it is the current one, of its process. */
 void signal_send_thread(struct thread *thread, int signal);
 
 /* Is an unblocked signal waiting for the current thread? */

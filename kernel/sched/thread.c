@@ -613,6 +613,16 @@ void thread_yield(void)
     irqs_restore(flags);
 }
 
+void thread_leave_process(void)
+{
+    struct thread *me = thread_current();
+    irq_flags_t flags = spin_lock_irq(&threads_lock);
+    me->process = NULL;
+    me->root = 0;
+    paging_use_root(paging_kernel_root());
+    spin_unlock_irq(&threads_lock, flags);
+}
+
 void thread_exit(void)
 {
     struct thread *me = thread_current();

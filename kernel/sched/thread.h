@@ -92,6 +92,8 @@ void thread_start(struct thread *thread);
 void thread_get(struct thread *thread);
 void thread_put(struct thread *thread);
 NORETURN void thread_exit(void);
+/* The current thread becomes a kernel thread: no process, the kernel's page tables. */
+void thread_leave_process(void);
 
 void thread_yield(void);
 /* Sleeps until the monotonic clock reaches `deadline`. 0, or -EINTR by a signal when interruptible. */
@@ -135,7 +137,7 @@ void thread_get_cpu_times(int32_t id, nanos_t *busy, nanos_t *idle);
 bool thread_is_idle(const struct thread *thread); /* an idle thread */
 void thread_get_running_name(int32_t id, char name[THREAD_NAME_SIZE]); /* of the thread that CPU `id` runs */
 
-/* Calls `visit` for every thread, under the thread-list lock (no sleeping). */
+/* Calls `visit` for every thread, under the thread-list lock (no sleeping); a thread's process stays valid meanwhile. */
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);
 
 #endif

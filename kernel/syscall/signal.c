@@ -205,6 +205,7 @@ int64_t sys_kill(int32_t pid, int32_t signal)
 struct thread_search {
     int32_t id;
     struct thread *found; /* with a reference */
+    struct process *process; /* its, with a reference */
 };
 
 LOCAL void signal_find_thread(struct thread *thread, void *context)
@@ -212,7 +213,9 @@ LOCAL void signal_find_thread(struct thread *thread, void *context)
     struct thread_search *search = context;
     if (thread->id == search->id && thread->process != NULL && thread->state != THREAD_DEAD && search->found == NULL) {
         thread_get(thread);
+        process_get(thread->process);
         search->found = thread;
+        search->process = thread->process;
     }
 }
 
@@ -226,12 +229,13 @@ LOCAL int64_t signal_send_to_thread(int32_t pid, int32_t id, int32_t signal)
     if (search.found == NULL)
         return -ESRCH;
     int64_t result = -ESRCH;
-    struct process *process = search.found->process;
-    if (process != NULL && (pid < 0 || process->id == pid)) {
+    struct process *process = search.process;
+    if (pid < 0 || process->id == pid) {
         result = signal_may_send(process, signal) ? 0 : -EPERM;
         if (signal != 0 && result == 0)
             signal_send_thread(search.found, signal);
     }
+    process_put(process);
     thread_put(search.found);
     return result;
 }
