@@ -10,6 +10,8 @@ import socket
 import struct
 import time
 
+import pytest
+
 PROMPT = r">>> \Z"
 WORLD_IMAGE = range(0xFFFF_FFFF_9000_0000, 0xFFFF_FFFF_A000_0000)
 FAULTS = int(os.environ.get("FAULTS", "8"))
@@ -53,6 +55,10 @@ class Stub:
     def resume(self):
         self.command("c", answer=False)
 
+    def select(self, cpu):
+        """The CPU that registers() and set_register() are about; the stub calls CPU n thread n + 1."""
+        assert self.command(f"Hg{cpu + 1:x}") == b"OK"
+
     def registers(self):
         return struct.unpack("<17Q", bytes.fromhex(self.command("g").decode())[:17 * 8])
 
@@ -60,24 +66,27 @@ class Stub:
         assert self.command(f"P{number:x}={struct.pack('<Q', value).hex()}") == b"OK"
 
 
-def break_the_world(stub, kind):
-    """Stops until the CPU is in the world's own code, then changes registers."""
+def break_the_world(stub, kind, cpus):
+    """Stops until a CPU is in the world's own code, then changes its registers."""
     for _ in range(200):
         stub.stop()
-        if stub.registers()[RIP] in WORLD_IMAGE:
-            for number, value in KINDS[kind].items():
-                stub.set_register(number, value)
-            stub.resume()
-            return
+        for cpu in range(cpus):
+            stub.select(cpu)
+            if stub.registers()[RIP] in WORLD_IMAGE:
+                for number, value in KINDS[kind].items():
+                    stub.set_register(number, value)
+                stub.resume()
+                return
         stub.resume()
         time.sleep(0.002)  # some progress before the next look; how much does not matter
-    raise AssertionError("the CPU was never seen in the world's code")
+    raise AssertionError("no CPU was ever seen in the world's code")
 
 
-def test_world_killed_at_random_instructions(boot, tmp_path):
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_world_killed_at_random_instructions(boot, tmp_path, cpus):
     chance = random.Random(20261123)
     path = tmp_path / "gdb"
-    machine = boot(extra=["-gdb", f"unix:{path},server=on,wait=off"])
+    machine = boot(cpus=cpus, extra=["-gdb", f"unix:{path},server=on,wait=off"])
     stub = Stub(path)
     stub.command("?")
     stub.resume()
@@ -87,7 +96,7 @@ def test_world_killed_at_random_instructions(boot, tmp_path):
         machine.serial.send(WORK + "\r")
         machine.serial.wait_for(r"\nwork", timeout=60)
         time.sleep(chance.random() / 5)  # a random place in the computation
-        break_the_world(stub, kind)
+        break_the_world(stub, kind, cpus)
         # Broken pointers may be overwritten before they are used: then the computation goes on.
         end = machine.serial.wait_for(r"starting it again|Error|\n>>> ", timeout=60) if kind != "pointers" else None
         if kind == "pointers":
