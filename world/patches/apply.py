@@ -80,6 +80,7 @@ def fetch_sources(checksums):
         scratch = pathlib.Path(scratch)
         manifest = (WORLD / "Cargo.toml").read_text()
         manifest = re.sub(r"(?ms)^\[patch\.crates-io\].*?(?=^\[|\Z)", "", manifest)
+        manifest = manifest.replace('path = "../', f'path = "{WORLD.parent}/')  # crates of this repository
         (scratch / "Cargo.toml").write_text(manifest)
         (scratch / "Cargo.lock").write_text(unpatched_lock(checksums))
         (scratch / "src").mkdir()
