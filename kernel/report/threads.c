@@ -25,7 +25,9 @@ struct held_lock {
 struct thread_row {
     int32_t id, process_id;
     char name[THREAD_NAME_SIZE];
+    char program[THREAD_NAME_SIZE]; /* its process's name */
     uint32_t state;
+    bool is_stopped; /* by job control */
     int32_t cpu; /* where it runs or ran last */
     nanos_t cpu_time;
     uint64_t switches;
@@ -84,7 +86,12 @@ LOCAL void report_copy_thread(struct thread *thread, void *context)
         return;
     struct thread_row *row = &rows->rows[rows->count++];
     row->id = thread->id;
-    row->process_id = thread->process != NULL ? thread->process->id : 0;
+    if (thread->process != NULL) {
+        row->process_id = thread->process->id;
+        row->is_stopped = thread->process->stop_signal != 0;
+        memcpy(row->program, thread->process->name, sizeof row->program);
+        row->program[sizeof row->program - 1] = 0; /* it may be changed meanwhile */
+    }
     memcpy(row->name, thread->name, sizeof row->name);
     row->state = thread->state;
     row->cpu = thread->cpu;
@@ -115,6 +122,8 @@ LOCAL struct thread_rows *report_copy_threads(int32_t only)
 
 LOCAL const char *report_state_name(const struct thread_row *row)
 {
+    if (row->is_stopped && row->state != THREAD_DEAD)
+        return "stopped";
     return row->state < ARRAY_COUNT(state_names) ? state_names[row->state] : "?";
 }
 
@@ -135,12 +144,12 @@ void report_threads(const struct report_output *output)
         report_print(output, "no memory for this report\n");
         return;
     }
-    report_print(output, "id\tprocess\tname\tstate\tcpu\tcpu us\tswitches\twhere\n");
+    report_print(output, "id\tprocess\tprogram\tname\tstate\tcpu\tcpu us\tswitches\twhere\n");
     for (size_t i = 0; i < rows->count; i++) {
         const struct thread_row *row = &rows->rows[i];
         char name[128];
-        report_print(output, "%d\t%d\t%s\t%s\t%d\t%lld\t%llu\t", row->id, row->process_id, row->name, report_state_name(row), row->cpu,
-                     (long long)(row->cpu_time / NANOS_PER_MICROSECOND), (unsigned long long)row->switches);
+        report_print(output, "%d\t%d\t%s\t%s\t%s\t%d\t%lld\t%llu\t", row->id, row->process_id,
+                     row->process_id != 0 ? row->program : "kernel", row->name, report_state_name(row), row->cpu, (long long)(row->cpu_time / NANOS_PER_MICROSECOND), (unsigned long long)row->switches);
         for (uint32_t j = 0; j < row->frame_count; j++)
             report_print(output, "%s%s", j == 0 ? "" : " < ", symbol_format(row->frames[j], name, sizeof name));
         if (row->caller_rip != 0)

@@ -101,7 +101,7 @@ DIALOGUE = {
     ),
     "looking into the system": lines(
         ("import polyglot", ""),
-        ("polyglot.threads().where(name='world')", r"^ *1 +1 +world +running .*<module>"),
+        ("polyglot.threads().where(name='world')", r"^ *1 +1 +world +world +running .*<module>"),
         ("polyglot.memory()", r"MiB free[\s\S]*^ +world +[\d,]+ [\s\S]*/sbin/world[\s\S]*kmalloc"),
         ("polyglot.boot()", r"^world .*\n[\d,.]+ ms in all$"),
         ("polyglot.dmesg(search='keyboard')", r"^\[ +\d+\.\d+\] keyboard: PS/2"),

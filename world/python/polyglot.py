@@ -5,7 +5,8 @@ machine. The functions here tell what the kernel knows about itself. Each return
 named tuples, a dict) that prints as a readable table.
 
 What happens now
-    threads()           every thread of kernel and Python: state, CPU time, where it is
+    processes()         every process: Python and the programs in ring 3
+    threads()           every thread of kernel, Python and programs: state, CPU time, where it is
     backtrace(id)       one thread's calls, Python's and the kernel's, line by line
     locks()             locks that are held, and by whom
     interrupts()        how often each interrupt came
@@ -18,6 +19,9 @@ What there is
 What happened
     boot()              the steps of the boot with their times
     dmesg()             the kernel's log; dmesg(level="warn"), dmesg(search="serial")
+
+Programs in ring 3
+    bash(source)        runs a Bash script: its standard output, or CalledProcessError
 
 Python in ring 0
     cpl()               the privilege level of this code: 0
@@ -42,11 +46,12 @@ Name it with a question mark for more: polyglot.threads?
 
 import _polyglot
 from _polyglot import version
+from _processes import bash, processes
 from _progress import progress
 from _tables import Table as _Table, fitted as _fitted, report as _report, row_type as _row_type
 
-__all__ = ["backtrace", "boot", "cpl", "devices", "dmesg", "interrupts", "limit_memory", "locks", "memory", "natives",
-           "pages", "progress", "slabs", "symbol", "syscall", "threads", "version"]
+__all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "interrupts", "limit_memory", "locks", "memory", "natives",
+           "pages", "processes", "progress", "slabs", "symbol", "syscall", "threads", "version"]
 
 
 def __dir__():
@@ -56,9 +61,10 @@ def __dir__():
 # --- what happens now ------------------------------------------------------------------------------------
 
 def threads():
-    """threads() -> Table: every thread of kernel and world, one row each
+    """threads() -> Table: every thread of kernel, world and ring-3 programs, one row each
 
-    id        thread number (threading.get_native_id() of Python's threads), process  its process, 0: the kernel
+    id        thread number (threading.get_native_id() of Python's threads)
+    process   the pid of its process, 0: the kernel; program  that process's name
     name, state   new, ready, running, sleeping, stopped or dead
     cpu_us    CPU time, microseconds
     switches  how often the CPU was given to it
@@ -150,7 +156,7 @@ class _Memory(dict):
         self.uses, self.caches = _report_or_empty("memory"), _report_or_empty("slabs")
         if self.caches:
             self.caches = self.caches.by("KiB")
-        self.processes, self.areas = _processes(), _areas()
+        self.processes, self.areas = _memory_of_processes(), _areas()
 
     def __str__(self):
         def mebibytes(size):
@@ -343,19 +349,10 @@ def _meminfo():
     return sizes
 
 
-def _processes():
-    import os
-    Process = _row_type("Process", ["pid", "name", "resident_KiB", "virtual_KiB"])
-    rows = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/status") as file:
-                status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
-        except OSError:
-            continue  # it has ended
-        if "VmRSS" in status:
-            rows.append(Process(int(pid), status["Name"], int(status["VmRSS"].split()[0]), int(status["VmSize"].split()[0])))
-    return _Table("processes", Process._fields, rows).by("resident_KiB")
+def _memory_of_processes():
+    Memory = _row_type("Process", ["pid", "name", "resident_KiB", "virtual_KiB"])
+    rows = (Memory(row.pid, row.name, row.resident_KiB, row.virtual_KiB) for row in processes())
+    return _Table("processes", Memory._fields, rows).by("resident_KiB")
 
 
 def _areas():

@@ -13,15 +13,8 @@ import re
 import sys
 
 from _jobs import list_job, run_foreground, start
+from _processes import shell
 from _prompt import cell, command
-
-SHELLS = ("/bin/bash", "/bin/sh")
-
-
-def shell():
-    """The path of the shell that runs commands."""
-    return next((path for path in SHELLS if os.access(path, os.X_OK)), SHELLS[-1])
-
 
 # --- commands --------------------------------------------------------------------------------------
 

@@ -1,18 +1,22 @@
 //! Running what tools/vm handed over: the host channel of docs/architecture.md.
 //!
-//! /exec/argv holds the NUL-separated arguments of the program; the first is its path below /exec. Its
-//! standard output and error go to the host's, and its status becomes that of process 1.
+//! /exec/argv holds the NUL-separated arguments of the program; the first is its path below /exec, and its suffix
+//! names the language. Its standard output and error go to the host's, and its status becomes that of process 1; of a
+//! program in ring 3 that a signal ended, 128 and the signal, as a shell has it.
 
+use crate::child;
 use crate::options::{Mode, Options};
 use rustpython_vm::Settings;
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 
 const ARGUMENTS: &str = "/exec/argv";
 
-/// The handed-over program as options, with the standard streams connected; None when this is not process
-/// 1 or nothing was handed over. Ends the process with status 2 if the program cannot be run here.
+/// The handed-over Python program as options, with the standard streams connected; None when this is not process
+/// 1 or nothing was handed over. A program in another language is run here, and ends the process. So does one that
+/// cannot be run, with status 2.
 pub fn handed_over() -> Option<Options> {
     if std::process::id() != 1 {
         return None;
@@ -30,8 +34,9 @@ pub fn handed_over() -> Option<Options> {
     let path = format!("/exec/{}", argv[0].trim_start_matches("/exec/").trim_start_matches('/'));
     match language(&path) {
         Some("Python") => {}
-        Some(language) => fail(&format!("{path}: {language} programs cannot be run yet, only Python (.py)")),
-        None => fail(&format!("{path}: the suffix does not name a language; .py is Python")),
+        Some("Bash") => run_script(&path, &argv[1..]),
+        Some(language) => fail(&format!("{path}: {language} programs cannot be run yet, only Python (.py) and Bash (.sh)")),
+        None => fail(&format!("{path}: the suffix does not name a language; .py is Python, .sh is Bash")),
     }
     argv[0].clone_from(&path);
     let mut settings = Settings::default();
@@ -49,6 +54,21 @@ fn language(path: &str) -> Option<&'static str> {
         "zig" => Some("Zig"),
         "rs" => Some("Rust"),
         _ => None,
+    }
+}
+
+/// Runs a Bash script and ends the process with its status.
+fn run_script(path: &str, arguments: &[String]) -> ! {
+    let text = |text: &str| CString::new(text).unwrap_or_default(); // split at NUL, so it has none
+    let words = ["bash", path].into_iter().map(text).chain(arguments.iter().map(|argument| text(argument))).collect();
+    let plan = child::Plan::new(vec![c"/bin/bash".to_owned(), c"/bin/sh".to_owned()], words);
+    let pid = child::spawn(&plan).unwrap_or_else(|failure| {
+        fail(&format!("/bin/bash cannot be run: {}", io::Error::from_raw_os_error(failure.errno)))
+    });
+    match child::wait(pid) {
+        Ok(status) if libc::WIFEXITED(status) => std::process::exit(libc::WEXITSTATUS(status)),
+        Ok(status) => std::process::exit(128 + libc::WTERMSIG(status)),
+        Err(error) => fail(&format!("{path}: {error}")),
     }
 }
 
