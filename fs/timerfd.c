@@ -24,24 +24,30 @@ struct timerfd {
     uint64_t expirations;   /* not read yet */
 };
 
-/* Interrupt context. Expirations that were missed are counted when they are read. */
+/* Counts what has expired by now, also what was missed; the next deadline, if any, is to be armed. */
+LOCAL void timerfd_count_locked(struct timerfd *timerfd)
+{
+    nanos_t now = clock_monotonic();
+    if (timerfd->deadline == 0 || timerfd->deadline > now)
+        return;
+    nanos_t next = 0;
+    timerfd->expirations++;
+    if (timerfd->interval > 0) {
+        uint64_t missed = (uint64_t)((now - timerfd->deadline) / timerfd->interval);
+        timerfd->expirations += missed;
+        next = timerfd->deadline + (nanos_t)(missed + 1) * timerfd->interval;
+    }
+    timerfd->deadline = next;
+}
+
+/* Interrupt context. */
 LOCAL void timerfd_expire(struct timer *timer)
 {
     struct timerfd *timerfd = container_of(timer, struct timerfd, timer);
     irq_flags_t flags = spin_lock_irq(&timerfd->lock);
-    nanos_t now = clock_monotonic();
-    nanos_t next = 0;
-    if (timerfd->deadline != 0 && timerfd->deadline <= now) {
-        timerfd->expirations++;
-        if (timerfd->interval > 0) {
-            uint64_t missed = (uint64_t)((now - timerfd->deadline) / timerfd->interval);
-            timerfd->expirations += missed;
-            next = timerfd->deadline + (nanos_t)(missed + 1) * timerfd->interval;
-        }
-        timerfd->deadline = next;
-    }
-    if (next != 0)
-        timer_arm(timer, next);
+    timerfd_count_locked(timerfd);
+    if (timerfd->deadline != 0)
+        timer_arm(timer, timerfd->deadline);
     spin_unlock_irq(&timerfd->lock, flags);
     wait_queue_wake_all(&timerfd->expired);
 }
@@ -138,8 +144,12 @@ int timerfd_set(struct file *file, bool absolute, const struct timerfd_setting *
     timerfd->deadline = deadline;
     timerfd->interval = new->interval;
     timerfd->expirations = 0;
-    if (deadline != 0)
-        timer_arm(&timerfd->timer, deadline);
+    timerfd_count_locked(timerfd); /* a time in the past has expired when this call returns */
+    if (timerfd->deadline != 0)
+        timer_arm(&timerfd->timer, timerfd->deadline);
+    bool expired = timerfd->expirations > 0;
     spin_unlock_irq(&timerfd->lock, flags);
+    if (expired)
+        wait_queue_wake_all(&timerfd->expired);
     return 0;
 }

@@ -146,7 +146,10 @@ def run_inside(languages, table, cases):
     if result.returncode != 0:
         print(result.stderr.decode("utf-8", "replace")[-2000:], file=sys.stderr)
     parts = re.split(r"^== (\w+)\n", text, flags=re.M)[1:]
-    return dict(zip(parts[::2], parts[1::2]))
+    outputs = dict(zip(parts[::2], parts[1::2]))
+    for language, output in outputs.items():
+        (BUILD / f"inside-{language}.txt").write_text(output)  # to look at
+    return outputs
 
 
 # --- From raw results to texts ------------------------------------------------------------------
