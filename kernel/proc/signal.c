@@ -429,6 +429,7 @@ LOCAL int signal_push_frame(struct trap_frame *frame, const struct abi_sigaction
     error = copy_to_user(user_ptr_from(address), &model, sizeof model);
     if (error != 0)
         return error;
+    me->restart_begins = false; /* the handler's own calls come first */
     frame->rdi = (uint64_t)info->signo;
     frame->rsi = address + offsetof(struct abi_sigframe, info);
     frame->rdx = address + offsetof(struct abi_sigframe, context);
@@ -463,6 +464,7 @@ LOCAL void signal_restart_syscall(struct trap_frame *frame, bool wanted)
     struct thread *me = thread_current();
     const unsigned syscall_instruction_size = 2;
     if (me->restart_number >= 0 && wanted) {
+        me->restart_begins = true;
         frame->rax = (uint64_t)me->restart_number;
         frame->rip -= syscall_instruction_size;
     }

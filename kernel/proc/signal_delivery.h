@@ -13,10 +13,13 @@
 #include <abi/signal.h>
 #include <abi/structs.h>
 #include <kernel/sched/thread.h>
+#include <lib/list.h>
 
 struct trap_frame;
 
 #define SIGNAL_COUNT 64
+#define SIGNAL_FIRST_REAL_TIME 32
+#define SIGNAL_QUEUE_MAX 1024 /* real-time signals that wait behind another of their number, in one process */
 
 struct signal_state {
     struct spinlock lock;
@@ -24,6 +27,8 @@ struct signal_state {
     struct abi_sigaction actions[SIGNAL_COUNT];
     uint64_t pending;                         /* for the process as a whole */
     struct abi_siginfo info[SIGNAL_COUNT];    /* of the pending ones; the first sender's */
+    struct list queue;                        /* struct signal_entry: further real-time signals, in the order of sending */
+    unsigned queued;
 };
 
 MUST_CHECK struct signal_state *signal_state_create(void);
@@ -58,8 +63,12 @@ void signal_set_mask(uint64_t mask);
 int signal_wait(uint64_t mask, struct abi_siginfo *info, nanos_t deadline);
 uint64_t signal_pending_set(void);
 
-/* Sends with full siginfo. */
+/* Sends with full siginfo. 0, -EINVAL; -EAGAIN: too many real-time signals wait already. */
 int signal_send_process_info(struct process *process, int signal, const struct abi_siginfo *info);
+/* To one thread; the information is the first sender's. */
+void signal_send_thread_info(struct thread *thread, int signal, const struct abi_siginfo *info);
+/* Drops what waits for `thread` alone, which is leaving. */
+void signal_forget_thread(struct thread *thread);
 
 #define SIGNAL_BIT(signal) (1ULL << ((signal) - 1))
 

@@ -79,6 +79,9 @@ struct thread {
     uint64_t signal_stack_base, signal_stack_size; /* sigaltstack(2) */
     uint32_t signal_stack_flags;
     int64_t restart_number;      /* syscall that returned -EINTR and is at its return; -1: none */
+    bool restart_begins;         /* the next syscall is that one again */
+    bool restarted;              /* the current syscall is: its relative time goes on */
+    nanos_t restart_deadline;    /* of the relative time that a syscall was given last */
     struct abi_siginfo *fault_info; /* siginfo of the pending forced signal */
 };
 

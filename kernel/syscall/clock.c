@@ -4,6 +4,7 @@
 #include <abi/syscalls.h>
 #include <kernel/mm/space.h>
 #include <kernel/proc/process.h>
+#include <kernel/syscall/file_common.h>
 #include <kernel/syscall/timespec.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/time/time.h>
@@ -27,7 +28,7 @@ int timespec_to_deadline(struct user_ptr source, nanos_t *deadline)
     nanos_t duration;
     int error = timespec_read(source, &duration);
     if (error == 0)
-        *deadline = clock_monotonic() + duration;
+        *deadline = deadline_after(duration);
     return error;
 }
 
@@ -138,7 +139,7 @@ int64_t sys_clock_nanosleep(int32_t clock, uint32_t flags, struct user_ptr time,
     if (error != 0)
         return error;
     nanos_t duration = flags & TIMER_ABSTIME ? wanted - now : wanted;
-    nanos_t deadline = clock_monotonic() + MAX(duration, 0);
+    nanos_t deadline = flags & TIMER_ABSTIME ? clock_monotonic() + MAX(duration, 0) : deadline_after(duration);
     error = duration <= 0 ? 0 : thread_sleep_until(deadline, true);
     if (error == -EINTR && !(flags & TIMER_ABSTIME) && !user_ptr_is_null(remaining)) {
         nanos_t left = deadline - clock_monotonic();

@@ -33,6 +33,8 @@ void syscall_dispatch(struct trap_frame *frame)
     struct thread *me = thread_current();
     me->role = THREAD_IN_KERNEL;
     me->user_frame = frame;
+    me->restarted = me->restart_begins;
+    me->restart_begins = false;
     __asm__ volatile("sti" : : : "memory");
     uint64_t number = frame->error;
     const uint64_t arguments[6] = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 };

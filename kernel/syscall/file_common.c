@@ -223,7 +223,13 @@ struct abi_timespec nanos_to_timespec(nanos_t time)
 nanos_t deadline_after(nanos_t timeout)
 {
     nanos_t deadline;
-    if (timeout < 0 || __builtin_add_overflow(clock_monotonic(), timeout, &deadline))
+    struct thread *me = thread_current();
+    if (timeout < 0)
         return WAIT_FOREVER;
+    if (me->restarted) /* a call that was interrupted without a handler, by a stop for instance, goes on */
+        return me->restart_deadline;
+    if (__builtin_add_overflow(clock_monotonic(), timeout, &deadline))
+        return WAIT_FOREVER;
+    me->restart_deadline = deadline;
     return deadline;
 }

@@ -73,7 +73,8 @@ MUST_CHECK int vector_copy_out(const struct syscall_vector *vector, const void *
 /* *value < 0 or a part out of range: -EINVAL. Saturates at the largest nanos_t. */
 MUST_CHECK int nanos_from_timespec(const struct abi_timespec *time, nanos_t *out);
 struct abi_timespec nanos_to_timespec(nanos_t time);
-/* A relative time-out to a deadline on the monotonic clock; negative: for ever. */
+/* A relative time-out to a deadline on the monotonic clock; negative: for ever. At most once in a syscall: when that is
+ * restarted after a signal, the deadline is the first call's. */
 nanos_t deadline_after(nanos_t timeout);
 
 #endif

@@ -118,7 +118,7 @@ LOCAL int64_t futex_wait_call(struct user_ptr address, uint32_t operation, uint3
             return error;
         bool absolute = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
         if (!absolute)
-            deadline = clock_monotonic() + time;
+            deadline = deadline_after(time);
         else if (operation & FUTEX_CLOCK_REALTIME)
             deadline = clock_monotonic() + (time - clock_realtime());
         else
