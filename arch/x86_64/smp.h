@@ -28,7 +28,8 @@ uint32_t smp_online_count(void);
 /* Boot step, in a thread: starts every CPU of the MADT (boot option cpus=N: at most N). One that does not answer is
  * reported and left out. */
 void smp_init(void);
-/* Starts one more CPU by its APIC ID. 0, -ENOMEM, -ETIMEDOUT: it did not answer. Context: thread; one call at a time. */
+/* Starts one more CPU by its APIC ID. 0, -ENOMEM, -ETIMEDOUT: it did not answer, -EIO: its time-stamp counter differs from
+ * the boot CPU's, so the clock would go back when a thread moves. Context: thread; one call at a time. */
 MUST_CHECK int smp_start_cpu(uint32_t apic_id);
 
 /* Interrupts CPU `id`, which is not this one, so that it looks at its `reschedule` flag. Context: any. */

@@ -46,6 +46,9 @@ static struct {
     volatile uint64_t worst;    /* ticks that one was behind */
 } tsc_check;
 
+enum tsc_verdict { TSC_UNKNOWN, TSC_EQUAL, TSC_DIFFERS };
+static volatile uint32_t tsc_verdicts[MAX_CPUS]; /* by CPU, which waits for its own */
+
 LOCAL void smp_compare_tsc(uint32_t parity)
 {
     for (uint32_t round = parity; round < TSC_ROUNDS; round += 2) {
@@ -70,6 +73,11 @@ LOCAL NORETURN void smp_cpu_main(struct cpu *cpu)
     apic_init_cpu();
     time_init_cpu();
     smp_compare_tsc(1);
+    uint32_t verdict;
+    while ((verdict = __atomic_load_n(&tsc_verdicts[cpu->id], __ATOMIC_ACQUIRE)) == TSC_UNKNOWN)
+        __asm__ volatile("pause");
+    while (verdict == TSC_DIFFERS)
+        __asm__ volatile("cli\n\thlt");
     smp_set_online(cpu->id);
     thread_idle_loop();
 }
@@ -200,12 +208,16 @@ int smp_start_cpu(uint32_t apic_id)
     uint64_t flags = irqs_disable();
     smp_compare_tsc(0);
     irqs_restore(flags);
+    __atomic_store_n(&tsc_verdicts[id], tsc_check.worst == 0 ? TSC_EQUAL : TSC_DIFFERS, __ATOMIC_RELEASE);
+    if (tsc_check.worst != 0) {
+        klog(LOG_ERROR, "smp", "the clock of the CPU with APIC ID %u is %llu ticks off", apic_id,
+             (unsigned long long)tsc_check.worst);
+        return -EIO;
+    }
     nanos_t deadline = clock_monotonic() + ONLINE_PATIENCE;
     while (!(smp_online() & CPU_BIT(id)))
         if (clock_monotonic() >= deadline)
             return -ETIMEDOUT;
-    if (tsc_check.worst != 0)
-        time_note_unequal_tsc(id, tsc_check.worst);
     return 0;
 }
 
@@ -220,7 +232,9 @@ void smp_init(void)
         if (apic_id == cpus[0].apic_id)
             continue;
         int error = smp_start_cpu(apic_id);
-        if (error == -ETIMEDOUT)
+        if (error == -EIO)
+            klog(LOG_ERROR, "smp", "the CPU with APIC ID %u is left out", apic_id);
+        else if (error == -ETIMEDOUT)
             klog(LOG_ERROR, "smp", "the CPU with APIC ID %u does not answer; it is left out", apic_id);
         else if (error != 0)
             klog(LOG_ERROR, "smp", "no memory for the CPU with APIC ID %u", apic_id);

@@ -144,11 +144,6 @@ void time_interrupt(void)
 
 void time_init_cpu(void) { clock_device_init_cpu(); }
 
-void time_note_unequal_tsc(int32_t cpu, uint64_t ticks)
-{
-    klog(LOG_WARNING, "time", "the TSC of CPU %d is %llu ticks off", cpu, (unsigned long long)ticks);
-}
-
 void time_init(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(timer_queues); i++) {

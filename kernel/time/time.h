@@ -17,8 +17,6 @@ void clock_set_realtime(nanos_t now);
 void time_init(void);
 /* On each further CPU, interrupts off. */
 void time_init_cpu(void);
-/* The time-stamp counter of `cpu` is that far from the boot CPU's: it cannot be the clock. */
-void time_note_unequal_tsc(int32_t cpu, uint64_t ticks);
 /* The local APIC's timer vector: runs what is due on this CPU, arms the next
  * deadline. Context: interrupt, before or after the end of interrupt. */
 void time_interrupt(void);
