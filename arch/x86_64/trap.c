@@ -136,9 +136,10 @@ LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
         frame->rip = fixup;
     else if (error == -ENOMEM && frame->role == THREAD_IN_USER)
         process_relieve_memory(); /* the access is tried again, unless it was this process that had to go */
+    else if (error == -ENXIO || error == -ENOMEM)
+        signal_force(frame, SIGBUS, BUS_ADRERR, address);
     else if (error != 0)
-        signal_force(frame, error == -ENXIO || error == -ENOMEM ? SIGBUS : SIGSEGV,
-                     frame->error & FAULT_PRESENT ? SEGV_ACCERR : SEGV_MAPERR, address);
+        signal_force(frame, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address);
     (void)irqs_disable();
 }
 
@@ -155,7 +156,7 @@ LOCAL void trap_exception(struct trap_frame *frame, uint64_t address)
     case VECTOR_DIVIDE_ERROR: signal_force(frame, SIGFPE, FPE_INTDIV, frame->rip); break;
     case VECTOR_FPU_ERROR:
     case VECTOR_SIMD_ERROR: signal_force(frame, SIGFPE, FPE_FLTINV, frame->rip); break;
-    case VECTOR_BREAKPOINT: signal_force(frame, SIGTRAP, TRAP_BRKPT, frame->rip); break;
+    case VECTOR_BREAKPOINT: signal_force(frame, SIGTRAP, SI_KERNEL, 0); break;
     case VECTOR_INVALID_OPCODE: signal_force(frame, SIGILL, ILL_ILLOPN, frame->rip); break;
     case VECTOR_ALIGNMENT_CHECK: signal_force(frame, SIGBUS, BUS_ADRALN, 0); break;
     default: signal_force(frame, SIGSEGV, SI_KERNEL, 0); break; /* as Linux reports #GP */

@@ -673,7 +673,10 @@ int space_fault(struct address_space *space, vaddr_t address, bool write, bool e
     space->faults++;
     int error = -EFAULT;
     struct area *area = space_find(space, address);
-    if (area == NULL || !area_allows(area, write, execute))
+    if (area == NULL)
+        goto out;
+    error = -EACCES;
+    if (!area_allows(area, write, execute))
         goto out;
     error = -ENOMEM;
     pte_t *entry = paging_entry(space->root, address, true);

@@ -74,7 +74,7 @@ MUST_CHECK int space_discard(struct address_space *space, vaddr_t address, uint6
 MUST_CHECK int space_map_borrowed(struct address_space *space, vaddr_t address, paddr_t phys, uint64_t size,
                                   uint32_t protection, const char *name);
 
-/* A page fault at `address`. 0: resolved; -EFAULT no such area or access; -ENXIO beyond the file; -ENOMEM. */
+/* A page fault at `address`. 0: resolved; -EFAULT no area there; -EACCES it does not allow that; -ENXIO beyond the file; -ENOMEM. */
 MUST_CHECK int space_fault(struct address_space *space, vaddr_t address, bool write, bool execute);
 
 /* Writes to memory of a space that need not be the current one: a program that does not run yet. 0 or as space_fault(). */

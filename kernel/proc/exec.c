@@ -29,7 +29,7 @@
 #define STRINGS_MAX      (2U << 20)    /* bytes of arguments and environment each */
 #define STRING_MAX       (128U << 10)  /* bytes of one (MAX_ARG_STRLEN) */
 #define SCRIPT_LINE_SIZE 256           /* bytes of "#!" line that are looked at */
-#define SCRIPT_DEPTH_MAX 4
+#define SCRIPT_DEPTH_MAX 5
 #define PROGRAM_BASE     0x0000555555554000ULL /* of position-independent programs */
 #define STACK_SIZE_MIN   (128ULL << 10)
 #define STACK_SIZE_MAX   (64ULL << 20)

@@ -168,6 +168,22 @@ LOCAL void exit_collect(struct process *process, struct list *reaped)
     list_append(reaped, &process->sibling_link);
 }
 
+LOCAL void exit_hang_up(struct process *process, void *context)
+{
+    if (process->group_id != *(const int32_t *)context || process->is_zombie)
+        return;
+    (void)!signal_send_process(process, SIGHUP);
+    (void)!signal_send_process(process, SIGCONT);
+}
+
+/* The group may just have become orphaned: if it has stopped members, nobody would let them go on (POSIX, _exit()).
+ * The table's lock held. */
+LOCAL void exit_check_group(int32_t group)
+{
+    if (process_group_is_stopped_orphan(group))
+        process_for_each_locked(exit_hang_up, &group);
+}
+
 /* The children become nobody's. The table's lock held. */
 LOCAL void exit_leave_children(struct process *process, struct list *reaped)
 {
@@ -178,6 +194,8 @@ LOCAL void exit_leave_children(struct process *process, struct list *reaped)
         child->parent_id = WORLD_PID;
         if (child->death_signal != 0 && !child->is_zombie)
             (void)!signal_send_process(child, child->death_signal);
+        if (child->group_id != process->group_id && child->session_id == process->session_id)
+            exit_check_group(child->group_id);
         if (child->is_zombie)
             exit_collect(child, reaped);
     }
@@ -190,6 +208,9 @@ LOCAL void exit_become_zombie(struct process *process)
     irq_flags_t flags = process_table_lock();
     exit_leave_children(process, &reaped);
     process->is_zombie = true;
+    if (process->parent != NULL && process->parent->group_id != process->group_id
+        && process->parent->session_id == process->session_id)
+        exit_check_group(process->group_id);
     bool unwanted = process->parent == NULL
         || (process->exit_signal == SIGCHLD && signal_children_are_unwanted(process->parent->signals));
     int code = exit_code_of(process->exit_status);
@@ -225,6 +246,7 @@ void process_exit_thread(int status)
     struct thread *me = thread_current();
     struct process *process = me->process;
     process_release_thread_memory(me);
+    signal_forget_thread(me);
     if (!process->exiting)
         process->exit_status = status;
     me->signal_check = false;

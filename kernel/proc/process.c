@@ -127,19 +127,43 @@ int process_for_each_in_group(int32_t group, void (*visit)(struct process *proce
     return count;
 }
 
-bool process_group_is_orphaned(int32_t group)
+void process_for_each_locked(void (*visit)(struct process *process, void *context), void *context)
+{
+    KASSERT(spin_is_held_by_me(&table_lock));
+    list_for_each(node, &table)
+        visit(container_of(node, struct process, table_link), context);
+}
+
+/* The table's lock held. *stopped: one of its processes is stopped. */
+LOCAL bool process_group_is_orphaned_locked(int32_t group, bool *stopped)
 {
     bool orphaned = true;
-    irq_flags_t flags = spin_lock_irq(&table_lock);
+    *stopped = false;
     list_for_each(node, &table) {
         const struct process *process = container_of(node, struct process, table_link);
         const struct process *parent = process->parent;
-        if (process->group_id == group && !process->is_zombie && parent != NULL && parent->group_id != group
-            && parent->session_id == process->session_id)
+        if (process->group_id != group || process->is_zombie)
+            continue;
+        *stopped = *stopped || process->stop_signal != 0;
+        if (parent != NULL && parent->group_id != group && parent->session_id == process->session_id)
             orphaned = false;
     }
+    return orphaned;
+}
+
+bool process_group_is_orphaned(int32_t group)
+{
+    bool stopped;
+    irq_flags_t flags = spin_lock_irq(&table_lock);
+    bool orphaned = process_group_is_orphaned_locked(group, &stopped);
     spin_unlock_irq(&table_lock, flags);
     return orphaned;
+}
+
+bool process_group_is_stopped_orphan(int32_t group)
+{
+    bool stopped;
+    return process_group_is_orphaned_locked(group, &stopped) && stopped;
 }
 
 /* --- what a process holds ------------------------------------------------------ */

@@ -15,6 +15,10 @@ struct process_timer {
 MUST_CHECK irq_flags_t process_table_lock(void);
 void process_table_unlock(irq_flags_t flags);
 
+/* The table's lock held: calls `visit` for every process; is this group orphaned, and one of it stopped? */
+void process_for_each_locked(void (*visit)(struct process *process, void *context), void *context);
+bool process_group_is_stopped_orphan(int32_t group);
+
 /* A process without pid, threads, files or address space, not in the table; one reference. NULL: no memory. */
 MUST_CHECK struct process *process_create(const char *name);
 /* Puts it in the table, as a child of `parent` (NULL: nobody's). */

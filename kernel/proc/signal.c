@@ -9,7 +9,8 @@
  * thread of the process then waits in signal_wait_while_stopped() on its way out,
  * until SIGCONT or SIGKILL is sent.
  *
- * Left out: queues of real-time signals (one of each number is kept).
+ * Queues: the first pending signal of each number lies in info[] (the process's) or fault_info (a thread's); further
+ * real-time signals wait as entries of state->queue until it was taken.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -41,15 +42,29 @@
 
 static const uint8_t signal_defaults[SIGNAL_COUNT + 1] = ABI_SIGNAL_DEFAULTS;
 
+struct signal_entry {
+    struct list link;
+    struct thread *thread; /* NULL: for any thread of the process. Not a reference: signal_forget_thread() */
+    struct abi_siginfo info;
+};
+
 struct signal_state *signal_state_create(void)
 {
     struct signal_state *state = kzalloc(sizeof *state);
-    if (state != NULL)
-        spin_init(&state->lock, "signals", LOCK_RANK_SIGNAL);
+    if (state == NULL)
+        return NULL;
+    spin_init(&state->lock, "signals", LOCK_RANK_SIGNAL);
+    list_init(&state->queue);
     return state;
 }
 
-void signal_state_destroy(struct signal_state *state) { kfree(state); }
+void signal_state_destroy(struct signal_state *state)
+{
+    struct list *node;
+    while (state != NULL && (node = list_pop_first(&state->queue)) != NULL)
+        kfree(container_of(node, struct signal_entry, link));
+    kfree(state);
+}
 
 LOCAL bool signal_has_handler(const struct abi_sigaction *action) { return action->handler.address > HANDLER_IGNORE; }
 
@@ -117,6 +132,70 @@ LOCAL bool signal_is_refused(const struct process *process, int signal)
         && !signal_has_handler(&process->signals->actions[signal - 1]);
 }
 
+/* The lock held. Ignored signals are dropped when they are sent, but not while they are blocked: sigtimedwait(2) may
+ * wait for them. `thread`: the receiver; NULL: the process's first thread decides, as Linux has it. */
+LOCAL bool signal_is_dropped(struct process *process, const struct thread *thread, int signal)
+{
+    if (!signal_is_ignored(process->signals, signal))
+        return false;
+    if (thread == NULL && !list_is_empty(&process->threads))
+        thread = container_of(process->threads.next, struct thread, process_link);
+    return thread == NULL || !(thread->signal_mask & SIGNAL_BIT(signal));
+}
+
+/* An entry for a real-time signal that may have to wait; *entry stays NULL for others. 0 or -EAGAIN. */
+LOCAL int signal_prepare_entry(struct process *process, int signal, struct signal_entry **entry)
+{
+    *entry = NULL;
+    if (signal < SIGNAL_FIRST_REAL_TIME)
+        return 0;
+    if (process->signals->queued < SIGNAL_QUEUE_MAX)
+        *entry = kmalloc(sizeof **entry);
+    return *entry != NULL ? 0 : -EAGAIN;
+}
+
+/* The lock held. Another of its number is pending already: *entry, unless it is NULL, is taken for this one. */
+LOCAL void signal_queue(struct signal_state *state, struct thread *thread, const struct abi_siginfo *info,
+                        struct signal_entry **entry)
+{
+    if (*entry == NULL)
+        return;
+    (*entry)->thread = thread;
+    (*entry)->info = *info;
+    list_append(&state->queue, &(*entry)->link);
+    state->queued++;
+    *entry = NULL;
+}
+
+/* The lock held. The first entry of this number for `thread` (NULL: for the process), off the queue; NULL: none. */
+LOCAL struct signal_entry *signal_take_entry(struct signal_state *state, const struct thread *thread, int signal)
+{
+    list_for_each(node, &state->queue) {
+        struct signal_entry *entry = container_of(node, struct signal_entry, link);
+        if (entry->thread != thread || entry->info.signo != signal)
+            continue;
+        list_remove(&entry->link);
+        state->queued--;
+        return entry;
+    }
+    return NULL;
+}
+
+void signal_forget_thread(struct thread *thread)
+{
+    struct signal_state *state = thread->process->signals;
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    list_for_each_safe(node, &state->queue) {
+        struct signal_entry *entry = container_of(node, struct signal_entry, link);
+        if (entry->thread != thread)
+            continue;
+        list_remove(&entry->link);
+        state->queued--;
+        kfree(entry);
+    }
+    spin_unlock_irq(&state->lock, flags);
+}
+
 /* The lock held. A thread that could take `signal`: notices it at its next return. */
 LOCAL void signal_notify_thread(struct thread *thread)
 {
@@ -174,15 +253,22 @@ int signal_send_process_info(struct process *process, int signal, const struct a
     if (signal == 0)
         return 0;
     struct signal_state *state = process->signals;
+    struct signal_entry *entry;
+    int error = signal_prepare_entry(process, signal, &entry);
+    if (error != 0 && info->code < 0)
+        return error; /* kill(2) goes on without a place in the queue */
     irq_flags_t flags = spin_lock_irq(&state->lock);
     signal_prepare_job_control(process, signal);
-    if (!signal_is_ignored(state, signal) && !signal_is_refused(process, signal)) {
+    if (!signal_is_dropped(process, NULL, signal) && !signal_is_refused(process, signal)) {
         if (!(state->pending & SIGNAL_BIT(signal)))
             state->info[signal - 1] = *info;
+        else
+            signal_queue(state, NULL, info, &entry);
         state->pending |= SIGNAL_BIT(signal);
         signal_notify_process(process, signal);
     }
     spin_unlock_irq(&state->lock, flags);
+    kfree(entry);
     return 0;
 }
 
@@ -204,13 +290,28 @@ int signal_send_group(int32_t group, int signal)
 
 void signal_send_thread(struct thread *thread, int signal)
 {
+    const struct process *process = thread->process;
+    struct abi_siginfo info = { .signo = signal, .code = SI_USER };
+    info.pid = process != NULL ? process->id : 0;
+    info.uid = process != NULL ? process->credentials.uid : 0;
+    signal_send_thread_info(thread, signal, &info);
+}
+
+void signal_send_thread_info(struct thread *thread, int signal, const struct abi_siginfo *info)
+{
     struct process *process = thread->process;
     if (process == NULL)
         return; /* it has left */
     struct signal_state *state = process->signals;
+    struct signal_entry *entry;
+    (void)!signal_prepare_entry(process, signal, &entry);
     irq_flags_t flags = spin_lock_irq(&state->lock);
     signal_prepare_job_control(process, signal);
-    if (!signal_is_ignored(state, signal) && !signal_is_refused(process, signal)) {
+    if (!signal_is_dropped(process, thread, signal) && !signal_is_refused(process, signal)) {
+        if (thread->signal_pending & SIGNAL_BIT(signal))
+            signal_queue(state, thread, info, &entry);
+        else if (thread->fault_info != NULL && thread->fault_info->signo == 0)
+            *thread->fault_info = *info;
         thread->signal_pending |= SIGNAL_BIT(signal);
         if (!(thread->signal_mask & SIGNAL_BIT(signal)))
             signal_notify_thread(thread);
@@ -218,6 +319,7 @@ void signal_send_thread(struct thread *thread, int signal)
             thread_wake(thread);
     }
     spin_unlock_irq(&state->lock, flags);
+    kfree(entry);
 }
 
 void signal_force(struct trap_frame *frame, int signal, int code, uint64_t address)
@@ -282,6 +384,22 @@ void signal_set_mask(uint64_t mask)
     spin_unlock_irq(&state->lock, flags);
 }
 
+/* What was pending of this number is taken: the next one of the queue follows, or none is pending. The lock held. */
+LOCAL void signal_take_next(struct thread *me, int signal, bool own)
+{
+    struct signal_state *state = me->process->signals;
+    struct signal_entry *entry = signal_take_entry(state, own ? me : NULL, signal);
+    if (entry == NULL) {
+        *(own ? &me->signal_pending : &state->pending) &= ~SIGNAL_BIT(signal);
+        return;
+    }
+    if (!own)
+        state->info[signal - 1] = entry->info;
+    else if (me->fault_info != NULL && me->fault_info->signo == 0)
+        *me->fault_info = entry->info;
+    kfree(entry);
+}
+
 /* Takes the first of `candidates` off the queues. The lock held. */
 LOCAL int signal_take(struct thread *me, uint64_t candidates, struct abi_siginfo *info)
 {
@@ -295,7 +413,6 @@ LOCAL int signal_take(struct thread *me, uint64_t candidates, struct abi_siginfo
     int signal = __builtin_ctzll(faults != 0 ? faults : ready) + 1;
     uint64_t bit = SIGNAL_BIT(signal);
     if (own & bit) {
-        me->signal_pending &= ~bit;
         *info = (struct abi_siginfo){ .signo = signal, .code = SI_TKILL, };
         info->pid = me->process->id;
         info->uid = me->process->credentials.uid;
@@ -304,9 +421,9 @@ LOCAL int signal_take(struct thread *me, uint64_t candidates, struct abi_siginfo
             me->fault_info->signo = 0;
         }
     } else {
-        state->pending &= ~bit;
         *info = state->info[signal - 1];
     }
+    signal_take_next(me, signal, (own & bit) != 0);
     return signal;
 }
 
@@ -485,7 +602,7 @@ LOCAL NORETURN void signal_end_process(struct trap_frame *frame, const struct ab
              (unsigned long long)info->address);
         trap_print(frame);
     }
-    process_exit_group(signal | (signal_defaults[signal] == SIGNAL_CORE ? 0x80 : 0));
+    process_exit_group(signal); /* no core is ever dumped */
 }
 
 /* --- stopping -------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ int signal_send_group(int32_t process_group, int signal);
 /* To one process (any of its threads takes it). */
 int signal_send_process(struct process *process, int signal);
 /* To one thread; the caller holds a reference of it and, unless it is the current one, of its process. */
-void signal_send_thread(struct thread *thread, int signal);
+void signal_send_thread(struct thread *thread, int signal); /* as if it had sent it itself */ /* as if it had sent it itself */
 
 /* Is an unblocked signal waiting for the current thread? */
 bool signal_is_pending(void);

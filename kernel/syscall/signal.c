@@ -232,8 +232,9 @@ LOCAL int64_t signal_send_to_thread(int32_t pid, int32_t id, int32_t signal)
     struct process *process = search.process;
     if (pid < 0 || process->id == pid) {
         result = signal_may_send(process, signal) ? 0 : -EPERM;
+        struct abi_siginfo info = signal_info_of_sender(signal, SI_TKILL);
         if (signal != 0 && result == 0)
-            signal_send_thread(search.found, signal);
+            signal_send_thread_info(search.found, signal, &info);
     }
     process_put(process);
     thread_put(search.found);
