@@ -16,7 +16,7 @@
 #include <arch/x86_64/paging.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
-#include <kernel/mm/space.h>
+#include <kernel/mm/private.h>
 #include <kernel/vfs/inode.h>
 #include <lib/string.h>
 
@@ -29,8 +29,6 @@
 static struct object_cache *area_cache;
 static struct page *zero_page; /* what unaccounted anonymous memory reads */
 
-LOCAL struct area *area_of(struct tree_node *node) { return node == NULL ? NULL : container_of(node, struct area, node); }
-LOCAL struct area *area_next(struct area *area) { return area_of(tree_next(&area->node)); }
 LOCAL uint64_t area_pages(const struct area *area) { return (area->end - area->start) >> PAGE_SHIFT; }
 
 LOCAL bool area_less(const struct tree_node *a, const struct tree_node *b)
@@ -126,14 +124,13 @@ LOCAL pte_t space_pte_flags(const struct address_space *space, uint32_t protecti
     return flags;
 }
 
-LOCAL void space_count_resident(struct address_space *space, int64_t pages)
+void space_count_resident(struct address_space *space, int64_t pages)
 {
     space->resident += (uint64_t)pages;
     space->resident_peak = MAX(space->resident_peak, space->resident);
 }
 
-/* Every CPU that may hold translations of the space forgets those of [start, end). */
-LOCAL void space_flush(const struct address_space *space, vaddr_t start, vaddr_t end)
+void space_flush(const struct address_space *space, vaddr_t start, vaddr_t end)
 {
     paging_flush_range(space->is_world ? 0 : space->root, start, end);
 }
@@ -308,8 +305,7 @@ LOCAL bool space_range_is_free(struct address_space *space, vaddr_t start, uint6
     return taken == NULL || taken->start >= start + size;
 }
 
-/* Promises room for every page of the area. Ring 3 leaves the world a part of what is there. 0 or -ENOMEM. */
-LOCAL int space_commit_area(const struct address_space *space, struct area *area)
+int space_commit_area(const struct address_space *space, struct area *area)
 {
     const uint64_t world_part = 8;
     struct page_statistics statistics;
@@ -323,7 +319,7 @@ LOCAL int space_commit_area(const struct address_space *space, struct area *area
     return error;
 }
 
-LOCAL int space_add_area(struct address_space *space, const struct area *model, struct area **out)
+int space_add_area(struct address_space *space, const struct area *model, struct area **out)
 {
     struct area *area = object_alloc(area_cache);
     if (area == NULL)
@@ -776,57 +772,4 @@ bool space_key_of(struct address_space *space, vaddr_t address, struct space_key
         *key = (struct space_key){ area->inode, (uint64_t)area->offset + (address - area->start) };
     mutex_unlock(&space->lock);
     return area != NULL;
-}
-
-/* Gives `child` the pages of `area`, read-only on both sides where a write must copy. */
-LOCAL int space_fork_pages(struct address_space *parent, struct address_space *child, const struct area *area)
-{
-    bool shared = area->flags & MAP_SHARED;
-    for (vaddr_t address = paging_next_table(parent->root, area->start, area->end); address < area->end;
-         address = paging_next_table(parent->root, address + PAGE_SIZE, area->end)) {
-        pte_t *source = paging_entry(parent->root, address, false);
-        if (*source == 0)
-            continue;
-        pte_t *target = paging_entry(child->root, address, true);
-        if (target == NULL)
-            return -ENOMEM;
-        if (!shared)
-            *source &= ~PTE_WRITE;
-        if (!(*source & PTE_BORROWED))
-            page_get(page_from_phys(*source & PTE_ADDRESS));
-        *target = *source;
-        space_count_resident(child, 1);
-    }
-    return 0;
-}
-
-int space_fork(struct address_space *parent, struct address_space **out)
-{
-    struct address_space *child;
-    KASSERT(!parent->is_world);
-    int error = space_create_user(&child);
-    if (error != 0)
-        return error;
-    mutex_lock(&parent->lock);
-    mutex_lock_nested(&child->lock);
-    child->heap_start = parent->heap_start;
-    child->heap_end = parent->heap_end;
-    child->mmap_hint = parent->mmap_hint;
-    for (struct area *area = area_of(tree_first(&parent->areas)); area != NULL && error == 0; area = area_next(area)) {
-        struct area *copy;
-        error = space_add_area(child, area, &copy);
-        if (error == 0 && area->committed != 0 && copy->committed == 0)
-            error = space_commit_area(child, copy); /* read-only by now, with accounted pages */
-        if (error == 0)
-            error = space_fork_pages(parent, child, area);
-    }
-    space_flush(parent, USER_SPACE_START, USER_SPACE_END);
-    mutex_unlock(&child->lock);
-    mutex_unlock(&parent->lock);
-    if (error != 0) {
-        space_put(child);
-        return error;
-    }
-    *out = child;
-    return 0;
 }
