@@ -17,7 +17,8 @@ from polyglot_vm.ocr import ScreenReader
 PROMPT = r"^>>> \Z"
 MORE = r"^\.\.\. +\Z"
 UP = "\x1b[A"
-CTRL_C, CTRL_D, CTRL_R = "\x03", "\x04", "\x12"
+BASH = r"^bash\$ \Z"
+CTRL_C, CTRL_D, CTRL_R, CTRL_Z = "\x03", "\x04", "\x12", "\x1a"
 TIMEOUT = 90
 COLUMNS = 128  # of the screen mode that the loader chooses, 1024x768
 
@@ -57,7 +58,7 @@ DIALOGUE = {
         Step("twi\t(4)\n", r"^8$"),
         Step("%lsm\t\n", r"%timeit STATEMENT"),
         Step("import polyglot\n"),
-        Step("polyglot.\t", r"backtrace[\s\S]*\bslabs\b[\s\S]*version", r">>> polyglot\.\Z"),
+        Step("polyglot.\t", r"backtrace(?=[\s\S]*\bslabs\b)[\s\S]*version", r">>> polyglot\.\Z"),
         Step("cp\t()\n", r"^0$"),
     ],
     "history": [
@@ -85,7 +86,16 @@ DIALOGUE = {
         ("%lsmagic", r"%who: names"),
         ("%time 3 * 4", r"wall time: .*\n12$"),
         ("%timeit 3 * 4", r"a loop \(mean"),
-        ("open('/tmp/program.py', 'w').write('print(6 * 7)')", r"^12$"),
+        ("%%time", "", MORE),
+        ("x = 5", "", MORE),
+        ("x + 1", "", MORE),
+        ("", r"wall time"),
+        ("%%timeit", "", MORE),
+        ("x + 1", "", MORE),
+        ("", r"a loop \(mean"),
+        ("%%writefile /tmp/program.py", "", MORE),
+        ("print(6 * 7)", "", MORE),
+        ("", ""),
         ("%run /tmp/program.py", r"^42$"),
         ("%cd /tmp", r"^/tmp$"),
         ("%pwd", r"^/tmp$"),
@@ -99,6 +109,88 @@ DIALOGUE = {
         ("%who", r"^nothing is defined yet$"),
         ("%tim 1", r"did you mean %time\?"),
     ),
+    "Bash": [
+        *lines(
+            ("!echo {6 * 7} | tr 4 5", r"^52$"),
+            ("found = !printf 'b\\na\\n'; echo c >/dev/null", ""),
+            ("sorted(found), found.s", r"^\(\['a', 'b'\], 'b a'\)$"),
+            ("!!echo twice {len(found)}", r"^\['twice 2'\]$"),
+            ("for word in found:", "", MORE),
+            ("    !echo $word $HOME", "", MORE),
+            ("", r"^b /root\na /root$"),
+            ("!exit 3", ""),
+            ("_exit_code", r"^3$"),
+            ("%%bash one", "", MORE),
+            ("for i in 1 2; do", "", MORE),
+            ("  echo $1 $((i * 21))", "", MORE),
+            ("done", "", MORE),
+            ("", r"^one 21\none 42$"),
+            ("%%bash --out caught", "", MORE),
+            ("echo caught; exit 4", "", MORE),
+            ("", r"^subprocess\.CalledProcessError: .* status 4\.$"),
+            ("caught", r"^'caught\\n'$"),
+            ("%cd /tmp", r"^/tmp$"),
+            ("%pushd /demo", r"^/demo  /tmp$"),
+            ("!pwd", r"^/demo$"),
+            ("%dirs", r"^/demo  /tmp$"),
+            ("%popd", r"^/tmp$"),
+            ("%cd -", r"^/demo$"),
+        ),
+        Step("!basen\t /dem\tlif\t\n", r"^life\.py$"),
+    ],
+    # A command has the terminal when it answers: cat.
+    "jobs": [
+        Step("!cat\n", "", ""),
+        Step("typed\n", r"^typed$", ""),
+        Step(CTRL_Z, r"^\[1\]\+  Stopped +cat$"),
+        *lines(("%jobs", r"^\[1\]\+  Stopped +cat$")),
+        Step("%fg\n", r"^cat$", ""),
+        Step("again\n", r"^again$", ""),
+        Step(CTRL_C),
+        *lines(
+            ("_exit_code", r"^-2$"),
+            ("%jobs", ""),
+            ("!read line &", r"^\[1\] \d+$"),
+            ("import polyglot", ""),
+            ("next(1 for _ in iter(int, 1) if polyglot.processes().where(state='stopped'))", r"^1$"),
+            ("%jobs", r"^\[1\]\+  Stopped +read line$"),
+            ("%bg", r"^\[1\]\+  Running +read line &$"),
+        ),
+        Step("%fg 1\n", r"^read line$", ""),
+        Step("answer\n"),
+        *lines(("_exit_code", r"^0$")),
+    ],
+    "Bash itself": [
+        Step("%bash\n", "", BASH),
+        *lines(
+            ("echo $((6 * 7)); tty", r"^42\n/dev/console$", BASH),
+            ("cat", "", ""),
+            ("typed", r"^typed$", ""),
+        ),
+        Step(CTRL_Z, r"^\[1\]\+  Stopped +cat$", BASH),
+        *lines(
+            ("jobs", r"^\[1\]\+  Stopped +cat$", BASH),
+            ("fg", r"^cat$", ""),
+            ("again", r"^again$", ""),
+        ),
+        Step(CTRL_C, "", BASH),
+        Step("echo $?\n", r"^130$", BASH),
+        Step("half a line", "", r"half a line\Z"),
+        Step(CTRL_C, "", BASH),
+        Step(UP + "\n", r"^130$", BASH),
+        *lines(
+            ("cd /; stty -echo", "", BASH),
+            ("suspend", r"^\[1\]\+  Stopped +bash$"),
+            ("%pwd", r"^/demo$"),
+            ("%fg", "", r"^bash\n+bash\$ \Z"),
+            ("exit 5", ""),
+            ("_exit_code", r"^5$"),
+            ("!stty -a | grep -wo .echo", r"^ echo$"),
+        ),
+        Step("%bash\n", "", BASH),
+        Step(CTRL_D, r"^bash\$ exit$"),
+        *lines(("%bash -c 'exit 6'", ""), ("_exit_code", r"^6$")),
+    ],
     "looking into the system": lines(
         ("import polyglot", ""),
         ("polyglot.threads().where(name='world')", r"^ *1 +1 +world +world +running .*<module>"),
@@ -192,5 +284,5 @@ def test_every_command_is_tried(boot, tmp_path):
     machine.serial.send("%lsmagic\r")
     listed = machine.serial.wait_for(r"(?s)%lsmagic\n(.*)^>>> \Z", TIMEOUT)[1]
     tried = {step.keys.split()[0] for _, step in STEPS if step.keys.startswith("%")} | {"%lsmagic"}
-    commands = set(re.findall(r"^ +(%\w+)", listed, re.M))
+    commands = set(re.findall(r"^ +(%%?\w+)", listed, re.M))
     assert len(commands) > 5 and commands <= tried
