@@ -309,8 +309,12 @@ void thread_reschedule_interrupt(void)
 /* How many threads want the CPU. Without its lock: a hint. */
 LOCAL uint32_t thread_load_of(int32_t id) { return thread_queue_of(id)->count + (cpus[id].current != cpus[id].idle); }
 
-/* Where `thread` shall run: where it ran last if that CPU idles, else on an idle one, else where it ran last, or on the
- * least loaded one if it may not run there. */
+/*
+ * Where `thread` shall run. Woken by a thread that has its CPU for itself: there, because the waker mostly sleeps soon
+ * (a fork and its wait, a pipe), and waking another CPU costs more than that takes; at the end of a slice it is pushed
+ * to an idle CPU. Else where it ran last if that CPU idles, else on an idle one, else where it ran last, or on the least
+ * loaded one if it may not run there.
+ */
 LOCAL int32_t thread_choose_cpu(const struct thread *thread)
 {
     const int32_t last = thread->cpu;
@@ -318,6 +322,9 @@ LOCAL int32_t thread_choose_cpu(const struct thread *thread)
     if (online == CPU_BIT(0))
         return 0;
     uint64_t allowed = thread->affinity & online;
+    const struct cpu *here = this_cpu();
+    if (here->interrupt_depth == 0 && (allowed & CPU_BIT(here->id)) && thread_load_of(here->id) <= 1)
+        return here->id;
     if ((allowed & CPU_BIT(last)) && thread_load_of(last) == 0)
         return last;
     int32_t best = allowed & CPU_BIT(last) ? last : -1;
