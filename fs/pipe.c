@@ -24,6 +24,7 @@ struct pipe {
     struct mutex lock;
     /* lock */
     uint32_t users;              /* open files */
+    bool has_no_name;            /* made by pipe(2): opened again by /proc/PID/fd, it waits for nobody */
     uint32_t readers, writers;   /* open files by direction */
     uint32_t reader_opens, writer_opens; /* ever: an open() of a FIFO waits for a change */
     char *buffer;                /* NULL until the first write */
@@ -257,6 +258,7 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
         pipe_free(pipe);
         return error;
     }
+    pipe->has_no_name = true;
     pipe->writer_opens = pipe->reader_opens = 1;
     pipe_count(pipe, *reader, 1);
     error = vfs_open_inode(inode, &pipe_ops, O_WRONLY | flags, pipe, writer);
@@ -320,7 +322,7 @@ LOCAL bool fifo_has_other_side(const struct pipe *pipe, const struct file *file,
 /* fifo(7): waits for the other side, unless for O_RDWR or O_NONBLOCK. The file counts as open already. */
 LOCAL int fifo_wait(struct pipe *pipe, struct file *file, uint32_t opens_before)
 {
-    if ((file->flags & O_ACCMODE) == O_RDWR || fifo_has_other_side(pipe, file, opens_before))
+    if ((file->flags & O_ACCMODE) == O_RDWR || pipe->has_no_name || fifo_has_other_side(pipe, file, opens_before))
         return 0;
     if (file->flags & O_NONBLOCK)
         return file_is_writable(file) ? -ENXIO : 0;

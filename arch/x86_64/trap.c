@@ -159,6 +159,7 @@ LOCAL void trap_exception(struct trap_frame *frame, uint64_t address)
     case VECTOR_BREAKPOINT: signal_force(frame, SIGTRAP, SI_KERNEL, 0); break;
     case VECTOR_INVALID_OPCODE: signal_force(frame, SIGILL, ILL_ILLOPN, frame->rip); break;
     case VECTOR_ALIGNMENT_CHECK: signal_force(frame, SIGBUS, BUS_ADRALN, 0); break;
+    case VECTOR_STACK_SEGMENT: signal_force(frame, SIGBUS, SI_KERNEL, 0); break; /* an address that is not canonical */
     default: signal_force(frame, SIGSEGV, SI_KERNEL, 0); break; /* as Linux reports #GP */
     }
 }

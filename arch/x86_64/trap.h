@@ -21,6 +21,7 @@ struct trap_frame {
 #define VECTOR_BREAKPOINT      3
 #define VECTOR_INVALID_OPCODE  6
 #define VECTOR_DOUBLE_FAULT    8
+#define VECTOR_STACK_SEGMENT   12
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTOR_PAGE_FAULT      14
 #define VECTOR_FPU_ERROR       16

@@ -33,6 +33,8 @@
 #define RED_ZONE 128
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define STOP_SIGNALS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define FAULT_SIGNALS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGTRAP) \
+    | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGSYS))
 #define HANDLER_DEFAULT 0
 #define HANDLER_IGNORE 1
 #define XSAVE_HEADER_OFFSET 512
@@ -124,12 +126,13 @@ bool signal_is_ignored_or_blocked(int signal)
 
 /* --- sending --------------------------------------------------------------- */
 
-/* Ring 3 can send process 1 only what it has a handler for, as Linux protects its init. */
+/* Ring 3 can send process 1 only what it has a handler for, as Linux protects its init; and never what the world's
+ * handler takes for a fault of its own, and ends it. */
 LOCAL bool signal_is_refused(const struct process *process, int signal)
 {
     const struct process *sender = process_current();
     return process->id == WORLD_PID && sender != NULL && !sender->is_world
-        && !signal_has_handler(&process->signals->actions[signal - 1]);
+        && ((SIGNAL_BIT(signal) & FAULT_SIGNALS) || !signal_has_handler(&process->signals->actions[signal - 1]));
 }
 
 /* The lock held. Ignored signals are dropped when they are sent, but not while they are blocked: sigtimedwait(2) may

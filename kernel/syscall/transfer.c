@@ -232,6 +232,15 @@ LOCAL int64_t file_copy(int32_t input_fd, struct user_ptr input_position, int32_
 
 int64_t sys_sendfile(int32_t output, int32_t input, struct user_ptr position, uint64_t size)
 {
+    struct syscall_object object;
+    int error = object_of_fd(&object, input);
+    if (error != 0)
+        return error;
+    uint32_t type = object.inode->mode & S_IFMT;
+    bool streams = type == S_IFIFO || type == S_IFSOCK; /* sendfile(2): only what can be mapped */
+    object_release(&object);
+    if (streams)
+        return -EINVAL;
     return file_copy(input, position, output, user_ptr_from(0), size);
 }
 
