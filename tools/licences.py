@@ -34,6 +34,7 @@ PROGRAMS = {
     "libc6": ("GNU C library: loader, libc, libm", "LGPL-2.1-or-later, parts under others"),
     "libc6-dev": ("GNU C library: start files and headers", "LGPL-2.1-or-later"),
     "libgcc-s1": ("GCC's runtime library", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    "ncurses-base": ("ncurses: descriptions of terminals", "X11"),
     "tcc": ("Tiny C compiler", "LGPL-2.1-or-later"),
 }
 KERNEL_HEADERS = "Headers of Linux in /usr/include, from the Python package ziglang: GPL-2.0-only WITH Linux-syscall-note."

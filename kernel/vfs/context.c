@@ -16,7 +16,7 @@ void vfs_init(void)
     dentry_init();
     file_init();
     struct file_system *type = file_system_find("tmpfs");
-    if (type == NULL || type->create("none", "", &super) != 0 || mount_add(super, NULL, "rootfs", 0) != 0)
+    if (type == NULL || type->create("none", "", &super) != 0 || mount_add(super, NULL, "tmpfs", 0) != 0)
         panic("vfs: cannot make the root file system");
 }
 

@@ -185,7 +185,7 @@ DIALOGUE = {
             ("%fg", "", r"^bash\n+bash\$ \Z"),
             ("exit 5", ""),
             ("_exit_code", r"^5$"),
-            ("!stty -a | grep -wo .echo", r"^ echo$"),
+            ("!stty -a | grep -c 'iexten echo '", r"^1$"),
         ),
         Step("%bash\n", "", BASH),
         Step(CTRL_D, r"^bash\$ exit$"),

@@ -8,6 +8,7 @@ The packages are those of tools/image-packages.txt (tools/setup downloaded and v
     /usr/sbin          links for the applets that busybox places there
     /usr/lib           the dynamic loader, libc, libm, libgcc_s, and what tcc links programs with
     /usr/include       the C library's headers, and the kernel's headers that they include
+    /usr/lib/terminfo  what programs know of terminals
     /usr/share         licences
     /bin /sbin /lib /lib64  links to their namesakes below /usr, as on Debian
 
@@ -41,8 +42,10 @@ FILES = [
       ("crt1.o", "Scrt1.o", "crti.o", "crtn.o", "libc.so", "libc_nonshared.a", "libpthread.a", "libdl.a",
        "librt.a", "libutil.a")),
     ("libc6-dev", "usr/include", "usr/include"),
+    *(("ncurses-base", f"lib/terminfo/{name}", f"usr/lib/terminfo/{name}") for name in
+      ("d/dumb", "l/linux", "v/vt100", "x/xterm", "x/xterm-256color")),
     *((name, f"usr/share/doc/{name}/copyright", f"usr/share/doc/{name}/copyright") for name in
-      ("bash-static", "busybox-static", "tcc", "libc6", "libc6-dev")),
+      ("bash-static", "busybox-static", "tcc", "libc6", "libc6-dev", "ncurses-base")),
 ]
 # Debian's libm.so is a linker script that names libmvec, too: 1 MB that tcc never asks for.
 LINKS = {
