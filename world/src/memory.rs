@@ -31,6 +31,8 @@ const BATCH: isize = 16 << 10;
 const RESERVE: usize = 8 << 20;
 /// After this much was freed malloc is told to give free pages back.
 const TRIM_STEP: usize = 64 << 20;
+/// The same between two statements of the prompt, where there is time for it.
+const SMALL_TRIM_STEP: usize = 4 << 20;
 /// malloc asks the kernel for this much beyond what it needs: start-up takes 80 calls of brk without.
 const HEAP_STEP: i32 = 1 << 20;
 /// How far a thread may go above it after its request has failed.
@@ -131,9 +133,7 @@ fn add_used(change: isize) -> usize {
             MARK.store(soft, Relaxed);
         }
         if PEAK.load(Relaxed) > after.saturating_add(TRIM_STEP) {
-            PEAK.store(after, Relaxed);
-            // SAFETY: no memory of ours is involved. malloc by itself shrinks only the end of its heap.
-            unsafe { libc::malloc_trim(0) };
+            trim(after);
         }
     } else if after > PEAK.load(Relaxed) {
         PEAK.store(after, Relaxed);
@@ -267,6 +267,25 @@ pub fn with_reserve<T>(body: impl FnOnce() -> T) -> T {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
     ACCOUNT.with(|account| account.allowance.set(before));
     result.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+}
+
+/// Whether so much is in use that the next statement or two may end in MemoryError.
+pub fn is_short() -> bool {
+    USED.load(Relaxed) > SOFT.load(Relaxed) / 2
+}
+
+/// Gives free pages back to the kernel, if much was freed since the last time: between statements.
+pub fn give_back() {
+    let used = USED.load(Relaxed);
+    if PEAK.load(Relaxed) > used.saturating_add(SMALL_TRIM_STEP) {
+        trim(used);
+    }
+}
+
+fn trim(used: usize) {
+    PEAK.store(used, Relaxed);
+    // SAFETY: no memory of ours is involved. malloc by itself shrinks only the end of its heap.
+    unsafe { libc::malloc_trim(0) };
 }
 
 /// The host check of rustpython_vm::signal: runs on each thread before its next bytecode.

@@ -28,6 +28,7 @@ use rustpython_vm::{
 use rustyline::{
     CompletionType, Config, Editor, EventHandler, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory,
 };
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -60,6 +61,7 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
     loop {
         if text.is_empty() {
             tell_jobs(vm);
+            memory::give_back();
         }
         let line = match memory::with_reserve(|| lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" })) {
             Ok(line) => line,
@@ -241,20 +243,26 @@ fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
         eprintln!("the exception cannot be shown");
     }
     if error.fast_isinstance(vm.ctx.exceptions.memory_error) {
-        forget_locals(vm, &error);
+        let freed = forget_locals(vm, &error).and_then(|()| if memory::is_short() { collect_garbage(vm) } else { Ok(()) });
+        if let Err(error) = freed {
+            vm.print_exception(&error);
+        }
     }
 }
 
 /// Clears the locals of the frames an exception has left: what filled the memory is most often one
 /// of them, and the traceback in `sys` would hold it until the next exception.
-fn forget_locals(vm: &VirtualMachine, error: &PyBaseExceptionRef) {
-    let cleared = guard(vm, || {
+fn forget_locals(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> PyResult<()> {
+    guard(vm, || {
         let traceback = error.as_object().get_attr("__traceback__", vm)?;
-        vm.import("traceback", 0)?.get_attr("clear_frames", vm)?.call((traceback,), vm)
-    });
-    if let Err(error) = cleared {
-        vm.print_exception(&error);
-    }
+        vm.import("traceback", 0)?.get_attr("clear_frames", vm)?.call((traceback,), vm).map(drop)
+    })
+}
+
+/// What refers to itself (classes do) stays until a collection, and near the limit no statement lives long enough
+/// to call gc.collect().
+fn collect_garbage(vm: &VirtualMachine) -> PyResult<()> {
+    guard(vm, || vm.import("gc", 0)?.get_attr("collect", vm)?.call((), vm).map(drop))
 }
 
 fn flush(vm: &VirtualMachine) {
@@ -272,6 +280,38 @@ fn set_prompts(vm: &VirtualMachine) -> PyResult<()> {
         }
     }
     Ok(())
+}
+
+/// The editor needs a pair of descriptors for each line it reads.
+fn is_out_of_descriptors(error: &ReadlineError) -> bool {
+    let errno = match error {
+        ReadlineError::Errno(errno) => Some(*errno as i32),
+        ReadlineError::Io(error) => error.raw_os_error(),
+        _ => None,
+    };
+    matches!(errno, Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Reads a line as the terminal edits it, without a descriptor more than there are.
+fn read_plain_line(prompt: &str) -> rustyline::Result<String> {
+    print!("{prompt}");
+    std::io::stdout().flush()?;
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        let mut part = [0u8; 4096];
+        // SAFETY: the buffer has the length that is given.
+        match unsafe { libc::read(libc::STDIN_FILENO, part.as_mut_ptr().cast(), part.len()) } {
+            0 if line.is_empty() => return Err(ReadlineError::Eof),
+            0 => break,
+            length if length > 0 => line.extend_from_slice(&part[..length as usize]),
+            _ => {
+                let error = std::io::Error::last_os_error();
+                let interrupted = error.kind() == std::io::ErrorKind::Interrupted;
+                return Err(if interrupted { ReadlineError::Interrupted } else { error.into() });
+            }
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned())
 }
 
 /// The line editor and its history.
@@ -306,7 +346,10 @@ impl LineEditor {
     fn read(&mut self, vm: &VirtualMachine, prompt: &'static str) -> rustyline::Result<String> {
         let prompt = vm.sys_module.get_attr(prompt, vm).and_then(|prompt| prompt.str(vm));
         let prompt = prompt.map(|prompt| prompt.to_string_lossy().into_owned()).unwrap_or_default();
-        let line = thread::allow_threads(vm, || self.editor.readline(&prompt))?;
+        let line = thread::allow_threads(vm, || match self.editor.readline(&prompt) {
+            Err(error) if is_out_of_descriptors(&error) => read_plain_line(&prompt),
+            result => result,
+        })?;
         Ok(line.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
