@@ -73,6 +73,15 @@ int64_t sys_sysinfo(struct user_ptr result)
 
 /* --- limits ------------------------------------------------------------------ */
 
+/* prlimit(2): another process's limits are its user's and the superuser's; the world's own nobody changes from ring 3. */
+LOCAL bool system_may_limit(const struct process *process, bool changes)
+{
+    const struct process *me = process_current();
+    if (process == me || me->is_world)
+        return true;
+    return !(changes && process->is_world) && (credentials_is_superuser() || me->credentials.uid == process->credentials.uid);
+}
+
 int64_t sys_prlimit64(int32_t pid, uint32_t resource, struct user_ptr new, struct user_ptr old)
 {
     struct abi_rlimit wanted = { 0, 0 };
@@ -92,7 +101,8 @@ int64_t sys_prlimit64(int32_t pid, uint32_t resource, struct user_ptr new, struc
     int error = 0;
     mutex_lock(&process->lock);
     struct abi_rlimit *limit = &process->limits[resource], before = *limit;
-    if (!user_ptr_is_null(new) && wanted.rlim_max > before.rlim_max && !credentials_is_superuser())
+    if (!system_may_limit(process, !user_ptr_is_null(new))
+        || (!user_ptr_is_null(new) && wanted.rlim_max > before.rlim_max && !credentials_is_superuser()))
         error = -EPERM;
     else if (!user_ptr_is_null(new))
         *limit = wanted;
