@@ -188,7 +188,7 @@ DIALOGUE = {
             ("!stty -a | grep -c 'iexten echo '", r"^1$"),
         ),
         Step("%bash\n", "", BASH),
-        Step(CTRL_D, r"^bash\$ exit$"),
+        Step(CTRL_D, r"exit$"),
         *lines(("%bash -c 'exit 6'", ""), ("_exit_code", r"^6$")),
     ],
     "looking into the system": lines(
