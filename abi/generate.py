@@ -240,7 +240,23 @@ def syscalls_header(table):
     kinds = [*SCALARS, *POINTERS, *DIRECTIONS]
     lines += ["", "/* How an argument or a result is printed. */", "enum syscall_value {"]
     lines += [f"    SYSCALL_VALUE_{kind.upper()}," for kind in kinds] + ["};"]
-    lines += ["", "struct syscall_argument { const char *name; uint8_t value; /* enum syscall_value */ };", "",
+    lines += ["",
+              "/* What a pointer of kind in, out or inout leads to: a buffer, strings, struct iovec, other things. */",
+              "enum syscall_pointed { SYSCALL_POINTED_DATA, SYSCALL_POINTED_BYTES, SYSCALL_POINTED_STRINGS, "
+              "SYSCALL_POINTED_VECTORS };",
+              "/* `count` is a number, the index of the argument that is it, or of the one that points to it. */",
+              "enum syscall_count { SYSCALL_COUNT_NUMBER, SYSCALL_COUNT_ARGUMENT, SYSCALL_COUNT_POINTED };", "",
+              "struct syscall_argument {",
+              "    const char *name;",
+              "    uint8_t value;                              /* enum syscall_value */",
+              "    /* of those that lead to memory */",
+              "    uint8_t pointed;                            /* enum syscall_pointed */",
+              "    uint8_t count_kind;                         /* enum syscall_count */",
+              "    bool in_bytes;                              /* the count is; else in elements */",
+              "    uint16_t element;                           /* bytes */",
+              "    uint16_t count;",
+              "};",
+              "",
               "struct syscall_entry {",
               "    const char *name;                           /* NULL: no such number */",
               "    int64_t (*function)(const uint64_t *args);  /* takes six; NULL: -ENOSYS */",
@@ -283,14 +299,30 @@ def adapter(table, call):
     return f"LOCAL int64_t syscall_adapter_{call.name}(const uint64_t *args) {{ {body} }}"
 
 
+def argument_source(table, call, argument):
+    """The initialiser of a struct syscall_argument."""
+    import layout  # which needs this module's types
+    if not argument.pointed:
+        return f'{{ .name = "{argument.name}", .value = SYSCALL_VALUE_{argument.kind.upper()} }}'
+    pointed = {"bytes": "BYTES", "strings": "STRINGS", "iovec": "VECTORS"}.get(argument.pointed, "DATA")
+    if not argument.count or argument.count.isdigit():
+        kind, count = "NUMBER", int(argument.count or 1)
+    else:
+        kind = "POINTED" if argument.count.startswith("*") else "ARGUMENT"
+        count = [other.name for other in call.arguments].index(argument.count.removeprefix("*"))
+    return (f'{{ "{argument.name}", SYSCALL_VALUE_{argument.kind.upper()}, SYSCALL_POINTED_{pointed}, '
+            f'SYSCALL_COUNT_{kind}, {"true" if argument.bytes else "false"}, '
+            f'{layout.element_size(table, argument.pointed)}, {count} }}')
+
+
 def table_source(table):
     calls = table["syscalls"]
     lines = [ADDED_BY, "#include <abi/errno.h>", "#include <abi/syscalls.h>", "#include <lib/compiler.h>", ""]
     lines += [adapter(table, call) for call in calls if call.implemented] + [""]
     for call in calls:
         if call.arguments:
-            pairs = ", ".join(f"{{ \"{a.name}\", SYSCALL_VALUE_{a.kind.upper()} }}" for a in call.arguments)
-            lines.append(f"static const struct syscall_argument syscall_arguments_{call.name}[] = {{ {pairs} }};")
+            rows = ",\n    ".join(argument_source(table, call, argument) for argument in call.arguments)
+            lines.append(f"static const struct syscall_argument syscall_arguments_{call.name}[] = {{\n    {rows},\n}};")
     lines += ["", "const struct syscall_entry syscall_table[SYSCALL_COUNT] = {"]
     for call in calls:
         function = f"syscall_adapter_{call.name}" if call.implemented else "NULL"

@@ -32,6 +32,7 @@
 #include <kernel/monitor/monitor.h>
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
+#include <kernel/proc/trace.h>
 #include <kernel/random.h>
 #include <kernel/sched/lock_debug.h>
 #include <kernel/sched/thread.h>
@@ -224,6 +225,7 @@ static const struct boot_step late_steps[] = {
     { "vfs", vfs_init },
     { "devfs", devfs_init },
     { "procfs", procfs_init },
+    { "tracing", trace_init },
     { "tty", tty_init },
     { "serial line", serial_init },
     { "keyboard", keyboard_init },

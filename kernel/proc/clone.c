@@ -16,6 +16,7 @@
 #include <kernel/mm/space.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/proc/trace.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/vfs.h>
@@ -207,6 +208,7 @@ LOCAL int64_t clone_process(const struct clone_request *request)
         return error;
     }
     process_get(child);
+    trace_inherit(child, parent);
     process_publish(child, parent);
     process_add_thread(child, thread);
     thread_start(thread);

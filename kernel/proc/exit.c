@@ -14,6 +14,7 @@
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/proc/trace.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/time/time.h>
 #include <kernel/vfs/fdtable.h>
@@ -229,6 +230,7 @@ LOCAL NORETURN void exit_process(struct process *process)
 {
     const int status = process->exit_status;
     const bool is_first = process->id == WORLD_PID;
+    trace_end(status);
     tty_leave(process);
     exit_close_files(process); /* as long as it has a process: closing may sleep, and ask for signals */
     thread_leave_process();

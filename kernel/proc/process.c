@@ -8,6 +8,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/proc/trace.h>
 #include <lib/string.h>
 
 static struct spinlock table_lock = SPINLOCK_INIT("process table", LOCK_RANK_PROCESS_TREE);
@@ -45,6 +46,7 @@ void process_put(struct process *process)
 {
     if (__atomic_sub_fetch(&process->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    trace_forget(process);
     if (process->signals != NULL)
         signal_state_destroy(process->signals);
     kfree(process->real_timer);

@@ -77,6 +77,7 @@ struct process {
     volatile bool exiting;       /* exit_group or a fatal signal: every thread leaves at its next return */
     struct thread *executing;    /* execve(2) under way: every other thread leaves */
     int32_t death_signal;        /* PR_SET_PDEATHSIG */
+    struct trace_session *trace; /* who looks at its syscalls, NULL: nobody; kernel/proc/trace.c's lock */
 
     /* ITIMER_REAL; changed by the process's own threads only */
     struct process_timer *real_timer;

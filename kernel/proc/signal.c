@@ -25,6 +25,7 @@
 #include <kernel/proc/process_table.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/proc/trace.h>
 #include <kernel/symbols.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/time/time.h>
@@ -687,6 +688,8 @@ void signal_deliver(struct trap_frame *frame)
             signal_restart_syscall(frame, true);
         return;
     }
+    if (trace_is_on(process))
+        trace_signal(&info);
     if (action.handler.address == HANDLER_IGNORE)
         return;
     if (action.handler.address == HANDLER_DEFAULT) {

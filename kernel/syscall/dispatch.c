@@ -10,6 +10,8 @@
 #include <kernel/log.h>
 #include <kernel/proc/process.h>
 #include <kernel/proc/signal_delivery.h>
+#include <kernel/proc/trace.h>
+#include <kernel/syscall/trace.h>
 
 LOCAL void syscall_note_missing(uint64_t number)
 {
@@ -39,10 +41,14 @@ void syscall_dispatch(struct trap_frame *frame)
     uint64_t number = frame->error;
     const uint64_t arguments[6] = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 };
     int64_t result = -ENOSYS;
+    if (trace_is_on(me->process))
+        syscall_trace_enter(number, arguments);
     if (number < SYSCALL_COUNT && syscall_table[number].function != NULL)
         result = syscall_table[number].function(arguments);
     else
         syscall_note_missing(number);
+    if (trace_is_on(me->process))
+        syscall_trace_exit(number, arguments, result);
     if (frame->vector == VECTOR_SYSCALL)
         frame->rax = (uint64_t)result; /* rt_sigreturn has put a whole frame there */
     if (me->signal_check)
