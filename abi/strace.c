@@ -729,7 +729,7 @@ int main(int count, char **words)
         print_counts();
     fclose(output);
     int status = 0;
-    if (child == 0 || waitpid(child, &status, 0) != child)
+    if (child == 0 || interrupted || waitpid(child, &status, 0) != child)
         return 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

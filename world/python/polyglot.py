@@ -10,6 +10,7 @@ What happens now
     backtrace(id)       one thread's calls, Python's and the kernel's, line by line
     locks()             locks that are held, and by whom
     interrupts()        how often each interrupt came
+    trace(pid)          the system calls of a process, of a command or of this Python, as they are made
 
 What there is
     memory()            who uses the memory: pages by use, processes, areas, this interpreter
@@ -49,9 +50,10 @@ from _polyglot import version
 from _processes import bash, processes
 from _progress import progress
 from _tables import Table as _Table, fitted as _fitted, report as _report, row_type as _row_type
+from _trace import trace
 
 __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "interrupts", "limit_memory", "locks", "memory", "natives",
-           "pages", "processes", "progress", "slabs", "symbol", "syscall", "threads", "version"]
+           "pages", "processes", "progress", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
 def __dir__():
