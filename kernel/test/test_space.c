@@ -44,7 +44,7 @@ KTEST(space, anonymous_memory_is_zero_and_goes_away)
         KTEST_EQUAL(*test_space_word(address), 0);
         KTEST_ASSERT(test_space_store(space, address, address));
     }
-    KTEST_EQUAL(space_fault(space, (vaddr_t)base, false, true), -EFAULT); /* not executable */
+    KTEST_EQUAL(space_fault(space, (vaddr_t)base, false, true), -EACCES); /* not executable */
     KTEST_EQUAL(space_unmap(space, (vaddr_t)base, 8 * PAGE_SIZE), 0);
     KTEST_EQUAL(space_fault(space, (vaddr_t)base, false, false), -EFAULT);
     KTEST_EQUAL(test_space_committed(), committed);

@@ -102,7 +102,7 @@ def test_printers_of_a_process_and_a_page(debugged):
                       "python print(describe_page(page_of(int(variable('free_lists')[10]['next']) and "
                       "page_phys(next(list_entries(variable('free_lists')[10], 'struct page', 'link'))))))")
     output = gdb.finish()
-    assert re.search(r"^\$1 = process 1 world, [1-9] threads = \{id = 1, ", output, re.M)
+    assert re.search(r"^\$1 = process 1 world, [1-9] threads = \{references = \d+, id = 1, ", output, re.M)
     assert re.search(r"^page 0x\w+, free, 0 references, order 10$", output, re.M)
 
 

@@ -431,6 +431,8 @@ if __name__ == "__main__":  # the names under which the modules are frozen
     sys.modules["_prompt"] = sys.modules["__main__"]
     import jobs
     sys.modules["_jobs"] = jobs
+    sys.modules["_processes"] = type(sys)("_processes")
+    sys.modules["_processes"].shell = None  # starts programs: not for the documentation
     import shell_commands as _shell
     print(documentation(), end="")
 else:
