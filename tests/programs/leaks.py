@@ -17,11 +17,14 @@ def table(path, column):
 
 
 def own_pages():
-    """Anonymous pages of process 1."""
-    total = 0
+    """Resident pages of process 1 outside its program file: what "world" counts of it, but for a constant."""
+    total, counts = 0, False
     for line in open("/proc/self/smaps"):
-        if line.startswith("Anonymous:"):
-            total += int(line.split()[1]) // 4
+        words = line.split()
+        if not words[0].endswith(":"):
+            counts = words[-1] != "/sbin/world"
+        elif words[0] == "Rss:" and counts:
+            total += int(words[1]) // 4
     return total
 
 
@@ -29,7 +32,7 @@ def counters():
     gc.collect()
     processes = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
     threads = len(open("/proc/polyglot/threads").read().splitlines())
-    return {"processes": processes, "threads": threads, "descriptors": len(os.listdir("/proc/self/fd")),
+    return {"processes": processes, "threads": threads, "areas": len(open("/proc/self/maps").readlines()), "descriptors": len(os.listdir("/proc/self/fd")),
             "pages": table("/proc/polyglot/memory", 1), "objects": table("/proc/polyglot/slabs", 2), "own": own_pages()}
 
 

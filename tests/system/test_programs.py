@@ -166,6 +166,9 @@ def check_leaks(results):
     assert after["threads"] == before["threads"]
     for use in ("files",):  # kernel stacks are kept for later threads, page tables of the upper half for ever
         assert after["pages"][use] <= before["pages"][use] + 4, f"{use}: {before['pages']} {after['pages']}"
+    # A kept kernel stack of 8 pages has a record in kmalloc-64; the world's own areas are its business.
+    allowed = {"kmalloc-64": (after["pages"]["kernel stacks"] - before["pages"]["kernel stacks"]) // 8,
+               "area": after["areas"] - before["areas"]}
     grown = {name: (before["objects"].get(name, 0), count) for name, count in after["objects"].items()
-             if count > before["objects"].get(name, 0) + 16 and name != "dentry"}
+             if count > before["objects"].get(name, 0) + 16 + max(0, allowed.get(name, 0)) and name != "dentry"}
     assert not grown
