@@ -24,7 +24,7 @@ def test_break_on_the_serial_line(boot):
     machine.serial.wait_for(r"Monitor: the rescue key was pressed", timeout=60)
     machine.serial.wait_for(MONITOR, timeout=60)
     command(machine, "help", r"threads\s+every thread")
-    command(machine, "threads", r"\n1\s+1\s+world\s+(ready|running)\s")
+    command(machine, "threads", r"\n1\s+1\s+world\s+world\s+(ready|running)\s")
     command(machine, "bt 1", r"thread 1 world")
     command(machine, "bt 4711", r"there is no thread 4711")
     command(machine, "memory", r"\nworld\s+\d+\s+\d+")
