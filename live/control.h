@@ -28,7 +28,7 @@ enum live_operation {
 
 struct live_text { uint64_t address; uint64_t size; }; /* of the caller's memory */
 
-#define LIVE_LOAD_ARCHIVE_ALL 1 /* every member of an archive; otherwise those that define what is undefined */
+#define LIVE_LOAD_ARCHIVE_ALL 1 /* every member; otherwise the first one and those that define what is undefined */
 #define LIVE_LOAD_QUIET_INIT  2 /* do not run init arrays */
 #define LIVE_LOAD_FORCE       4 /* a variable may change its size although it has users */
 #define LIVE_LOAD_HIDDEN      8 /* publish no symbols: for replacements */
@@ -44,6 +44,7 @@ struct live_load_request {
     uint32_t language;           /* enum live_language */
     uint64_t module;             /* out: id */
     uint64_t only_address;       /* out: where `only` lies */
+    struct live_text archive;    /* ar archive that is searched for what the object leaves undefined; empty: none */
 };
 
 enum live_language { LIVE_LANGUAGE_OTHER = 0, LIVE_LANGUAGE_C = 1, LIVE_LANGUAGE_ZIG = 2, LIVE_LANGUAGE_RUST = 3, LIVE_LANGUAGE_PYTHON = 4 };

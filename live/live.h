@@ -55,5 +55,38 @@ MUST_CHECK int live_lookup(const char *name, struct live_symbol_info *info);
 const char *live_symbol_find(uint64_t address, uint64_t *offset);
 /* Does `address` lie in the live area's text (modules, stubs, gates)? Context: any. */
 bool live_is_text(uint64_t address);
+/* The symbol whose stub, code or data contains `address`: its LIVE_FLAG_...; 0: none. Context: any. */
+uint32_t live_symbol_flags(uint64_t address);
+
+/*
+ * A world function that live code calls is reached by a stub that lies at the function's address for live code:
+ *     lea slot(%rip), %r11; jmp live_world_gate
+ * *R11 is the function's address in the world; 0: the name was removed. All other registers are the call's
+ * (R10 and AL, too). live_symbol_find() of R11 gives the name. Defined in guard.S.
+ */
+void live_world_gate(void);
+
+/* --- modules, for the parts that keep something for them ------------------------------------------------- */
+
+/* The module that `address` (code or data, not stubs) belongs to, old versions too: its id; 0: none. Context: any. */
+uint64_t live_module_of(uint64_t address);
+/* Heap bytes that a module took (negative: gave back), shown in the report of modules. Context: any. */
+void live_module_account(uint64_t module, int64_t bytes);
+/* `hook(module)` is called, in a thread, before a module's memory is freed; it gives back what it keeps for the
+ * module (heap blocks, timers, patches). At boot, at most 8. */
+void live_module_on_free(void (*hook)(uint64_t module));
+/* May the module's code and data still be reached by name: does a symbol's current version or storage lie in it? What
+ * threads execute is not looked at. Context: sleepable. */
+bool live_module_is_referenced(uint64_t module);
+/* Frees a module that is not referenced, without asking whether a thread is in it. 0, -ENOENT, -EBUSY. Sleepable. */
+MUST_CHECK int live_module_free(uint64_t module);
+/* Calls `visit` for the ids of modules all of whose definitions were replaced, as of now. Context: sleepable; nothing is
+ * locked meanwhile. */
+void live_module_for_each_old(void (*visit)(uint64_t module, void *context), void *context);
+/* The ranges of a module, as [start, end) pairs of text, read-only data, data (0, 0: none). 0 or -ENOENT. */
+MUST_CHECK int live_module_ranges(uint64_t module, uint64_t ranges[3][2]);
+/* An additional holder (a patch, a driver's table): the module is referenced until it is put. 0 or -ENOENT. */
+MUST_CHECK int live_module_get(uint64_t module);
+void live_module_put(uint64_t module);
 
 #endif

@@ -16,5 +16,6 @@
 #define WORLD_IMAGE_BASE    0xffffffff90000000ULL
 #define WORLD_IMAGE_END     0xffffffffa0000000ULL
 #define LIVE_AREA_BASE      0xffffffffa0000000ULL
+#define LIVE_AREA_END       0xffffffffffe00000ULL
 
 #endif

@@ -31,6 +31,7 @@ enum lock_rank {
     LOCK_RANK_TTY = 80,
     LOCK_RANK_FILE_TABLE = 90,
     LOCK_RANK_ADDRESS_SPACE = 100, /* a page fault takes it: nothing above may be held over usercopy below it */
+    LOCK_RANK_LIVE = 105,     /* modules and symbols of the live layer */
     LOCK_RANK_DEVICE = 110,
     /* spinlocks */
     LOCK_RANK_TIMER = 200,
