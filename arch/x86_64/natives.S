@@ -20,6 +20,7 @@
 .endm
 
 .balign 16
+.globl native_enter                /* live.S uses it, too */
 .type native_enter, @function
 native_enter:
     push %rbp

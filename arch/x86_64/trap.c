@@ -21,8 +21,10 @@
 #include <kernel/sched/thread.h>
 #include <kernel/symbols.h>
 #include <lib/string.h>
+#include <live/guard.h>
 
 #define STACK_MARGIN 512 /* bytes that must remain below a copied frame */
+#define RED_ZONE     128 /* below RSP: live code of any compiler uses it */
 
 static const char *const trap_names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "no FPU",
@@ -67,6 +69,24 @@ LOCAL uint64_t trap_read_cr2(void)
     return value;
 }
 
+LOCAL bool trap_has_room(uint64_t base, uint64_t top, uint64_t rsp)
+{
+    return rsp > base + STACK_MARGIN + RED_ZONE + sizeof(struct trap_frame) && rsp <= top;
+}
+
+/* Is there room for a frame on the stack that the kernel role uses, its kernel stack or its live stack? */
+LOCAL bool trap_stack_is_usable(const struct thread *me, uint64_t rsp)
+{
+    return trap_has_room(me->kernel_stack_base, me->kernel_stack_top, rsp)
+        || (me->live != NULL && trap_has_room(me->live->base, me->live->top, rsp));
+}
+
+LOCAL bool trap_is_on_emergency_stack(const struct trap_frame *frame)
+{
+    uint64_t top = this_cpu()->emergency_stack_top;
+    return (uint64_t)(uintptr_t)frame > top - IST_STACK_SIZE && (uint64_t)(uintptr_t)frame < top;
+}
+
 /*
  * Where the handler of `frame` (on an IST stack) shall run: returns the frame's
  * copy there. Interrupts are off; touches only memory that is always mapped.
@@ -79,8 +99,8 @@ struct trap_frame *trap_select_stack(struct trap_frame *frame)
     if (me->role != THREAD_IN_KERNEL) {
         target = me->kernel_stack_top - sizeof *frame; /* its kernel stack is empty */
         me->role = THREAD_IN_KERNEL;
-    } else if (frame->rsp > me->kernel_stack_base + STACK_MARGIN + sizeof *frame && frame->rsp <= me->kernel_stack_top) {
-        target = ALIGN_DOWN(frame->rsp - sizeof *frame, 16);
+    } else if (trap_stack_is_usable(me, frame->rsp)) {
+        target = ALIGN_DOWN(frame->rsp - RED_ZONE - sizeof *frame, 16);
     } else {
         /* The stack is used up, or RSP is wild: report from a stack of its own. */
         struct trap_frame *copy = (struct trap_frame *)(uintptr_t)(this_cpu()->emergency_stack_top - sizeof *frame - 8);
@@ -104,8 +124,7 @@ LOCAL uint64_t trap_find_fixup(uint64_t rip)
 LOCAL NORETURN void trap_panic(const struct trap_frame *frame, uint64_t address)
 {
     const struct thread *me = thread_current();
-    if (frame->role == THREAD_IN_KERNEL && (frame->rsp < me->kernel_stack_base + STACK_MARGIN + sizeof *frame
-                                            || frame->rsp > me->kernel_stack_top))
+    if (frame->role == THREAD_IN_KERNEL && !trap_stack_is_usable(me, frame->rsp))
         panic_with_frame(frame, "kernel stack overflow in thread %s (stack %#llx..%#llx, RSP %#llx)", me->name,
                          (unsigned long long)me->kernel_stack_base, (unsigned long long)me->kernel_stack_top,
                          (unsigned long long)frame->rsp);
@@ -117,14 +136,23 @@ LOCAL NORETURN void trap_panic(const struct trap_frame *frame, uint64_t address)
                      (unsigned long long)frame->error);
 }
 
+/* A fault in the kernel role: ends the call of live code that it happened in, or the machine. Interrupts off. */
+LOCAL void trap_kernel_fault(struct trap_frame *frame, uint64_t address)
+{
+    if (!live_trap_caught(frame, address, trap_is_on_emergency_stack(frame)))
+        trap_panic(frame, address);
+}
+
 LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
 {
     struct process *process = process_current();
     uint64_t fixup = 0;
     if (frame->role == THREAD_IN_KERNEL) {
         fixup = trap_find_fixup(frame->rip);
-        if (fixup == 0 || thread_current()->preempt_count != 0)
-            trap_panic(frame, address);
+        if ((fixup == 0 || thread_current()->preempt_count != 0) && !live_may_fault_in(frame, address)) {
+            trap_kernel_fault(frame, address);
+            return;
+        }
     }
     paging_tune_emulator();
     irqs_restore(frame->rflags);
@@ -132,14 +160,18 @@ LOCAL void trap_page_fault(struct trap_frame *frame, uint64_t address)
     if (process != NULL && !(frame->error & FAULT_RESERVED))
         error = space_fault(process->space, address, (frame->error & FAULT_WRITE) != 0,
                             (frame->error & FAULT_INSTRUCTION) != 0);
-    if (error != 0 && fixup != 0)
+    if (error != 0 && fixup != 0) {
         frame->rip = fixup;
-    else if (error == -ENOMEM && frame->role == THREAD_IN_USER)
+    } else if (error != 0 && frame->role == THREAD_IN_KERNEL) {
+        (void)irqs_disable();
+        trap_kernel_fault(frame, address);
+    } else if (error == -ENOMEM && frame->role == THREAD_IN_USER) {
         process_relieve_memory(); /* the access is tried again, unless it was this process that had to go */
-    else if (error == -ENXIO || error == -ENOMEM)
+    } else if (error == -ENXIO || error == -ENOMEM) {
         signal_force(frame, SIGBUS, BUS_ADRERR, address);
-    else if (error != 0)
+    } else if (error != 0) {
         signal_force(frame, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address);
+    }
     (void)irqs_disable();
 }
 
@@ -149,8 +181,10 @@ LOCAL void trap_exception(struct trap_frame *frame, uint64_t address)
         trap_page_fault(frame, address);
         return;
     }
-    if (frame->role == THREAD_IN_KERNEL)
-        trap_panic(frame, address);
+    if (frame->role == THREAD_IN_KERNEL) {
+        trap_kernel_fault(frame, address);
+        return;
+    }
     switch (frame->vector) {
     case VECTOR_DEBUG: signal_force(frame, SIGTRAP, TRAP_TRACE, frame->rip); break;
     case VECTOR_DIVIDE_ERROR: signal_force(frame, SIGFPE, FPE_INTDIV, frame->rip); break;
@@ -169,12 +203,15 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     struct cpu *cpu = this_cpu();
     struct thread *me = cpu->current;
     uint32_t floor = me->held_floor;
+    struct live_guard *guard = me->live_guard;
     me->held_floor = me->held_count;
+    me->live_guard = NULL; /* what is interrupted does not answer for the handler's faults */
     cpu->interrupt_depth++;
     cpu->interrupts++;
     interrupt_dispatch((unsigned)frame->vector);
     cpu->interrupt_depth--;
     me->held_floor = floor;
+    me->live_guard = guard;
 }
 
 /* From entry.S, on the thread's kernel stack, interrupts off. */
@@ -182,11 +219,10 @@ void trap_dispatch(struct trap_frame *frame)
 {
     if (frame->vector < VECTOR_IRQ_BASE) {
         uint64_t address = trap_read_cr2();
-        if (frame->role == THREAD_IN_KERNEL
-            && (uint64_t)(uintptr_t)frame > this_cpu()->emergency_stack_top - IST_STACK_SIZE
-            && (uint64_t)(uintptr_t)frame < this_cpu()->emergency_stack_top)
-            trap_panic(frame, address);
-        trap_exception(frame, address);
+        if (frame->role == THREAD_IN_KERNEL && trap_is_on_emergency_stack(frame))
+            trap_kernel_fault(frame, address);
+        else
+            trap_exception(frame, address);
     } else {
         trap_interrupt(frame);
     }
@@ -201,8 +237,12 @@ void trap_prepare_return(struct trap_frame *frame)
     (void)irqs_disable();
     struct thread *me = thread_current();
     if (frame->role == THREAD_IN_KERNEL) {
-        if ((frame->rflags & RFLAGS_IF) && me->preempt_count == 0 && this_cpu()->reschedule)
+        if (!(frame->rflags & RFLAGS_IF) || trap_is_on_emergency_stack(frame))
+            return; /* that stack is the CPU's: no switch from it */
+        if (me->preempt_count == 0 && this_cpu()->reschedule)
             thread_schedule();
+        if (UNLIKELY(me->live_guard != NULL) && (me->live_stop != 0 || me->signal_check))
+            live_stop_here(frame);
         return;
     }
     for (;;) {
@@ -254,6 +294,8 @@ LOCAL bool trap_is_kernel_stack(uint64_t address)
     if (!IS_ALIGNED(address, 8))
         return false;
     if (address >= me->kernel_stack_base && address + 16 <= me->kernel_stack_top)
+        return true;
+    if (me->live != NULL && address >= me->live->base && address + 16 <= me->live->top)
         return true;
     uint64_t top = this_cpu()->emergency_stack_top;
     return address >= top - IST_STACK_SIZE && address + 16 <= top;

@@ -372,6 +372,22 @@ bool signal_is_pending(void)
             || (me->signal_check && (signal_deliverable(me) != 0 || me->process->stop_signal != 0)));
 }
 
+bool signal_is_waiting(int signal)
+{
+    const struct thread *me = thread_current();
+    return me->process != NULL && me->signal_check && (signal_deliverable(me) & SIGNAL_BIT(signal));
+}
+
+void signal_forget(int signal)
+{
+    struct thread *me = thread_current();
+    struct signal_state *state = me->process->signals;
+    irq_flags_t flags = spin_lock_irq(&state->lock);
+    me->signal_pending &= ~SIGNAL_BIT(signal);
+    state->pending &= ~SIGNAL_BIT(signal);
+    spin_unlock_irq(&state->lock, flags);
+}
+
 uint64_t signal_pending_set(void)
 {
     const struct thread *me = thread_current();

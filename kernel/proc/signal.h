@@ -19,5 +19,9 @@ void signal_send_thread(struct thread *thread, int signal); /* as if it had sent
 
 /* Is an unblocked signal waiting for the current thread? */
 bool signal_is_pending(void);
+/* Is `signal` the one that waits, or one of them, and not blocked? */
+bool signal_is_waiting(int signal);
+/* `signal` was acted upon in another way: it waits no longer. Not for real-time signals, which queue. */
+void signal_forget(int signal);
 
 #endif

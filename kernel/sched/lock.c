@@ -20,7 +20,7 @@ static volatile bool locks_broken; /* panic: other holders will never release */
 void lock_set_checks(bool on) { lock_checks = on; }
 void lock_break_all(void) { locks_broken = true; }
 
-LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested)
+LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested, bool sleeping)
 {
     struct thread *me = thread_current();
     if (lock_checks && !locks_broken && rank != LOCK_RANK_NONE && me->held_count > me->held_floor) {
@@ -44,6 +44,7 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
     me->held[slot].lock = lock;
     me->held[slot].name = name;
     me->held[slot].rank = rank;
+    me->held[slot].sleeping = sleeping;
 }
 
 LOCAL void lock_note_released(const void *lock, const char *name)
@@ -106,7 +107,7 @@ void spin_release(struct spinlock *lock)
 void spin_lock(struct spinlock *lock)
 {
     preempt_disable();
-    lock_note_held(lock, lock->rank, lock->name, false);
+    lock_note_held(lock, lock->rank, lock->name, false, false);
     spin_acquire(lock);
 }
 
@@ -121,7 +122,7 @@ irq_flags_t spin_lock_irq(struct spinlock *lock)
 {
     irq_flags_t flags = irqs_disable();
     preempt_disable();
-    lock_note_held(lock, lock->rank, lock->name, false);
+    lock_note_held(lock, lock->rank, lock->name, false, false);
     spin_acquire(lock);
     return flags;
 }
@@ -203,13 +204,13 @@ LOCAL void mutex_acquire(struct mutex *mutex)
 
 void mutex_lock(struct mutex *mutex)
 {
-    lock_note_held(mutex, mutex->rank, mutex->name, false); /* first: a deadlock is reported, not entered */
+    lock_note_held(mutex, mutex->rank, mutex->name, false, true); /* first: a deadlock is reported, not entered */
     mutex_acquire(mutex);
 }
 
 void mutex_lock_nested(struct mutex *mutex)
 {
-    lock_note_held(mutex, mutex->rank, mutex->name, true);
+    lock_note_held(mutex, mutex->rank, mutex->name, true, true);
     mutex_acquire(mutex);
 }
 
@@ -221,7 +222,7 @@ bool mutex_try_lock(struct mutex *mutex)
         mutex->holder = thread_current();
     spin_unlock_irq(&mutex->guard, flags);
     if (taken) /* a try cannot deadlock: any order is fine */
-        lock_note_held(mutex, LOCK_RANK_NONE, mutex->name, true);
+        lock_note_held(mutex, LOCK_RANK_NONE, mutex->name, true, true);
     return taken;
 }
 
@@ -242,4 +243,20 @@ void mutex_unlock(struct mutex *mutex)
         thread_wake(first->entry.thread);
     }
     spin_unlock_irq(&mutex->guard, flags);
+}
+
+/* --- after a fault ---------------------------------------------------------- */
+
+void lock_abandon(uint32_t slot)
+{
+    struct thread *me = thread_current();
+    void *lock = (void *)(uintptr_t)me->held[slot].lock;
+    if (me->held[slot].sleeping && mutex_is_held_by_me(lock)) {
+        mutex_unlock(lock);
+    } else if (!me->held[slot].sleeping && spin_is_held_by_me(lock)) {
+        lock_note_released(lock, me->held[slot].name);
+        spin_release(lock);
+    } else { /* noted, but not taken yet, or given back already */
+        lock_note_released(lock, me->held[slot].name);
+    }
 }

@@ -14,4 +14,8 @@ void lock_check_may_sleep(void);
 void spin_acquire(struct spinlock *lock);
 void spin_release(struct spinlock *lock);
 
+/* A fault ended the call that took the lock in slot `slot` of the current thread's list: lets it go, without a switch of threads.
+ * Interrupts off; preempt_count is the caller's affair. */
+void lock_abandon(uint32_t slot);
+
 #endif

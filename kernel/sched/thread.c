@@ -16,6 +16,7 @@
  * end of a time slice (to a CPU with at least two threads fewer).
  */
 #include <abi/errno.h>
+#include <arch/x86_64/apic.h>
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/paging.h>
@@ -30,6 +31,7 @@
 #include <kernel/time/time.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/guard.h>
 
 #define TIME_SLICE (10 * NANOS_PER_MILLISECOND)
 
@@ -234,6 +236,8 @@ void thread_put(struct thread *thread)
     spin_unlock_irq(&threads_lock, flags);
     if (thread->fpu != NULL)
         fpu_free(thread->fpu);
+    if (thread->live != NULL)
+        live_free_thread(thread->live);
     kfree(thread->fault_info);
     thread_give_stack((void *)(uintptr_t)thread->kernel_stack_base);
     kfree(thread);
@@ -500,6 +504,10 @@ LOCAL void thread_finish_switch(void)
         thread_note_ready(cpu->id, false);
     if (dead != NULL)
         thread_put(dead);
+    /* It may go on in live code without a trap on the way: the interrupt brings one. */
+    const struct thread *me = cpu->current;
+    if (UNLIKELY(me->live_guard != NULL) && (me->live_stop != 0 || me->signal_check))
+        apic_send(cpu->apic_id, VECTOR_RESCHEDULE);
 }
 
 /* entry.S: a new thread's first call. */
@@ -675,6 +683,20 @@ void thread_idle_loop(void)
             thread_schedule();
         else /* STI's shadow covers HLT: a wake-up between the two is not lost. */
             __asm__ volatile("sti\n\thlt" : : : "memory");
+    }
+}
+
+void thread_release_queues(void)
+{
+    for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
+        struct run_queue *queue = thread_queue_of(cpu);
+        if (!spin_is_held_by_me(&queue->lock))
+            continue;
+        uint32_t count = 0;
+        list_for_each(node, &queue->ready)
+            count++;
+        queue->count = count;
+        spin_release(&queue->lock);
     }
 }
 

@@ -15,6 +15,8 @@
 #include <kernel/sched/wait.h>
 
 struct abi_siginfo;
+struct live_guard;
+struct live_thread;
 struct process;
 struct trap_frame;
 
@@ -42,6 +44,13 @@ struct thread {
     paddr_t root;                /* page tables; 0: the kernel's */
     void *fpu;                   /* XSAVE area, 64-byte aligned; NULL: the thread uses no FPU state */
 
+    /* The live layer (live/guard.h), own thread but for live_stop. Offsets known to arch/x86_64/live.S. */
+    struct live_guard *live_guard; /* the innermost guard or barrier in force; NULL: none */
+    uint64_t live_rsp;           /* on the live stack: where the next call from the world begins; 0: there is none */
+    struct live_thread *live;    /* the live stack and the last fault; NULL: none yet */
+    volatile uint32_t live_stop; /* enum live_fault_kind: its live call is to end. Set by any thread */
+    uint32_t live_callback_failed; /* enum live_fault_kind: the world function that live code called has raised */
+
     uint32_t references;         /* atomic */
     int32_t id;                  /* tid; also the pid of a process's first thread */
     char name[THREAD_NAME_SIZE];
@@ -63,7 +72,7 @@ struct thread {
     uint64_t switches;
 
     /* own thread only */
-    struct { const void *lock; const char *name; uint32_t rank; } held[THREAD_MAX_LOCKS];
+    struct { const void *lock; const char *name; uint32_t rank; bool sleeping; } held[THREAD_MAX_LOCKS];
     uint32_t held_count;
     uint32_t held_floor;           /* locks below it belong to what an interrupt handler interrupted */
     struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */
@@ -132,6 +141,9 @@ void thread_discard_idle(struct thread *thread); /* of a CPU that never ran */
 /* Another CPU sent the reschedule interrupt. */
 void thread_reschedule_interrupt(void);
 NORETURN void thread_idle_loop(void);
+
+/* A fault ended a call of the current thread in the scheduler: run queues that it locked are put in order and unlocked. Interrupts off. */
+void thread_release_queues(void);
 
 /* CPU time that the current thread has used, nanoseconds. */
 nanos_t thread_cpu_time(void);
