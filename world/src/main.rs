@@ -20,6 +20,8 @@ mod comfort;
 mod exec;
 mod fault;
 mod interrupt;
+#[allow(dead_code)] // the C prompt and the calls of live code use it
+mod live;
 mod memory;
 mod natives;
 mod options;

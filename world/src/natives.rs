@@ -16,6 +16,31 @@ struct Table {
     log_size: usize,
     symbol_name: extern "C" fn(u64) -> *const c_char,
     symbol_start: extern "C" fn(u64) -> u64,
+    live_control: Option<LiveControl>,
+    live_enter: usize,
+}
+
+/// live_control(operation, argument, size) of live/control.h.
+pub type LiveControl = extern "C" fn(u32, u64, u64) -> i64;
+
+/// An entry that is `offset` bytes into the table; None: another kernel, or one without it.
+fn entry<T: Copy>(offset: usize) -> Option<T> {
+    let address = address()?;
+    if (version_and_size(address)[1] as usize) < offset + size_of::<T>() {
+        return None;
+    }
+    // SAFETY: the table has that many bytes, never changes and never goes away; `offset` is that of a field of type T.
+    Some(unsafe { std::ptr::read((address + offset) as *const T) })
+}
+
+/// The operations of the live layer. None: the kernel has none.
+pub fn live_control() -> Option<LiveControl> {
+    entry::<Option<LiveControl>>(std::mem::offset_of!(Table, live_control)).flatten()
+}
+
+/// The address of `live_enter` (live/guard.h), which is jumped to with R10 = struct live_call.
+pub fn live_enter() -> Option<usize> {
+    entry::<usize>(std::mem::offset_of!(Table, live_enter)).filter(|&address| address != 0)
 }
 
 /// The table's address; None where the kernel is not ours.
@@ -34,7 +59,7 @@ pub fn version_and_size(address: usize) -> [u32; 2] {
 /// The function of world or kernel that contains `code`, and the offset in it. None: unknown, or another kernel.
 pub fn symbol(code: usize) -> Option<(&'static str, usize)> {
     let address = address()?;
-    if (version_and_size(address)[1] as usize) < size_of::<Table>() {
+    if (version_and_size(address)[1] as usize) < std::mem::offset_of!(Table, live_control) {
         return None;
     }
     // SAFETY: the kernel's table, which never goes away, has these fields.

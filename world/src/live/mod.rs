@@ -1,0 +1,21 @@
+//! The live layer's side in the world: types, calls and names of code that is linked into the running kernel (docs/live.md).
+//!
+//! | file | what |
+//! |---|---|
+//! | control.rs | the kernel's operations (live/control.h) |
+//! | types.rs, spell.rs, values.rs | the type table; types and values as text |
+//! | elf.rs, dwarf.rs, lines.rs | what debug data says: types, signatures, lines |
+//! | declare.rs | C declarations for a set of names |
+//! | load.rs | linking an object: SSE scan, types, messages |
+//! | call.rs, convert.rs | guarded calls from Python |
+//! | native.rs | the Python module `_live` (python/live.py makes it pleasant) |
+//! | c/ | the C compiler and prompt |
+
+pub mod control;
+pub mod declare;
+pub mod dwarf;
+pub mod elf;
+pub mod lines;
+pub mod spell;
+pub mod types;
+pub mod values;
