@@ -24,6 +24,10 @@ What happened
 Programs in ring 3
     bash(source)        runs a Bash script: its standard output, or CalledProcessError
 
+Definitions that last (sources in /live, built again after a restart of Python; boot option live=off: not)
+    save(file), load(file)  moves them to another machine; a folder of sources can be loaded, too
+    forget(name)        it is not built again
+
 Python in ring 0
     cpl()               the privilege level of this code: 0
     limit_memory(n)     where MemoryError begins
@@ -46,14 +50,15 @@ Name it with a question mark for more: polyglot.threads?
 """
 
 import _polyglot
+from _kept import forget, save
 from _polyglot import version
 from _processes import bash, processes
 from _progress import progress
 from _tables import Table as _Table, fitted as _fitted, report as _report, row_type as _row_type
 from _trace import trace
 
-__all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "interrupts", "limit_memory", "locks", "memory", "natives",
-           "pages", "processes", "progress", "slabs", "symbol", "syscall", "threads", "trace", "version"]
+__all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "interrupts", "limit_memory", "load", "locks", "memory",
+           "natives", "pages", "processes", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
 def __dir__():
@@ -261,6 +266,20 @@ def _log_entries():
             last = entries[-1]
             entries[-1] = last._replace(text=last.text + "\n" + line)
     return entries
+
+
+# --- definitions that last ---------------------------------------------------------------------------------
+
+def load(file):
+    """load(file) -> int: builds the definitions of a file that save() wrote, of a source file or of a folder of sources
+
+    Returns how many were built; they are kept from then on. One that cannot be built is skipped and said. OSError: the file
+    cannot be read; ValueError: it holds no definitions.
+    """
+    import _kept
+    built, skipped = _kept.load(file)
+    _kept.report(skipped)
+    return len(built)
 
 
 # --- Python in ring 0 ------------------------------------------------------------------------------------

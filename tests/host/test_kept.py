@@ -1,0 +1,155 @@
+"""world/python/kept.py on this machine's Python: definitions are kept, built again in an order that works, moved by files."""
+
+import os
+import types
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent.parent / "world" / "python" / "kept.py"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """The module on a folder of its own, with a builder whose source is "names: needed names"."""
+    module = types.ModuleType("kept")
+    exec(compile(SOURCE.read_text(), str(SOURCE), "exec"), module.__dict__)
+    module.DIRECTORY = str(tmp_path / "live")
+    module.loaded = []
+
+    def build(source):
+        names, _, needed = source.strip().partition(":")
+        missing = set(needed.split()) - {name for text in module.loaded for name in text.partition(":")[0].split()}
+        if missing or "broken" in source:
+            raise NameError(f"undefined: {', '.join(sorted(missing)) or 'broken'}")
+        module.loaded.append(source.strip())
+
+    module.builders["c"] = build
+    return module
+
+
+def keep(kept, text):
+    names, _, needed = text.partition(":")
+    return kept.record("c", text, names.split(), needed.split())
+
+
+def test_built_again_in_order(kept):
+    for text in ("a:", "b: a", "c: b"):
+        keep(kept, text)
+    assert [definition.names for definition in kept.records()] == [["a"], ["b"], ["c"]]
+    built, skipped = kept.rebuild()
+    assert kept.loaded == ["a:", "b: a", "c: b"] and len(built) == 3 and skipped == []
+
+
+def test_a_redefinition_that_needs_a_later_one(kept):
+    for text in ("a:", "b:", "a: b"):
+        keep(kept, text)
+    built, skipped = kept.rebuild()
+    assert kept.loaded == ["b:", "a: b"] and skipped == []
+    assert [definition.source.strip() for definition in kept.history("a")] == ["a:", "a: b"]
+
+
+def test_one_that_breaks_costs_only_itself_and_its_users(kept):
+    for text in ("a: broken", "b: a", "c:"):
+        keep(kept, text)
+    built, skipped = kept.rebuild()
+    assert kept.loaded == ["c:"]
+    assert [(definition.names, type(error)) for definition, error in skipped] == [(["a"], NameError), (["b"], NameError)]
+    assert len(kept.records()) == 3  # nothing is lost
+
+
+def test_forget(kept, capsys):
+    keep(kept, "a:")
+    keep(kept, "b: a")
+    assert kept.forget("a").names == ["a"]
+    assert "using it: b" in capsys.readouterr().err
+    assert [definition.names for definition in kept.records()] == [["b"]]
+    with pytest.raises(KeyError, match="kept are: b"):
+        kept.forget("a")
+
+
+def test_names_that_move_to_other_definitions(kept):
+    keep(kept, "a b:")
+    keep(kept, "a:")
+    assert [definition.names for definition in kept.records()] == [["a", "b"], ["a"]]
+    keep(kept, "a b c:")
+    assert [definition.names for definition in kept.records()] == [["a", "b", "c"]]
+
+
+def test_an_interrupt_while_writing_leaves_the_old_definition(kept, monkeypatch):
+    keep(kept, "a:")
+
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        keep(kept, "b:")
+    monkeypatch.undo()
+    assert [definition.names for definition in kept.records()] == [["a"]]
+    assert not [name for name in os.listdir(kept.DIRECTORY) if name.endswith(".new")]
+
+
+def test_an_interrupt_while_building(kept):
+    for text in ("a:", "b:", "c:"):
+        keep(kept, text)
+    plain = kept.builders["c"]
+
+    def build(source):
+        if source.startswith("b"):
+            raise KeyboardInterrupt
+        plain(source)
+
+    kept.builders["c"] = build
+    built, skipped = kept.rebuild()
+    assert [definition.names for definition in built] == [["a"]]
+    assert [definition.names for definition, _ in skipped] == [["b"], ["c"]]
+
+
+def test_saved_and_loaded(kept, tmp_path):
+    source = 'int a(void)\n{\n\n    return 1; // "#= x"\n}'
+    kept.builders["c"] = kept.loaded.append
+    kept.record("c", source, ["a"], [])
+    kept.record("c", "int b;", ["b"], ["a"])
+    assert kept.save(tmp_path / "set") == 2
+    kept.DIRECTORY = str(tmp_path / "other")
+    built, skipped = kept.load(tmp_path / "set")
+    assert [text.rstrip() for text in kept.loaded] == [source, "int b;"] and skipped == []
+    assert [(d.names, d.uses, d.source.rstrip()) for d in kept.records()] == [(["a"], [], source), (["b"], ["a"], "int b;")]
+    assert kept.save(tmp_path / "one", "b") == 1
+    with pytest.raises(KeyError, match="nothing"):
+        kept.save(tmp_path / "none", "nothing")
+
+
+def test_a_folder_of_sources(kept, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "1.c").write_text("a:")
+    (folder / "2.c").write_text("b: a")
+    (folder / "README").write_text("no source")
+    built, skipped = kept.load(folder)
+    assert kept.loaded == ["a:", "b: a"] and skipped == []
+
+
+@pytest.mark.parametrize("text", ["nonsense", "{}", '{"language": "c", "names": [1], "uses": [], "order": 1}',
+                                  '{"language": "cobol", "names": [], "uses": [], "order": 1}'])
+def test_damaged_files_are_reported(kept, tmp_path, capsys, text):
+    keep(kept, "a:")
+    Path(kept.DIRECTORY, "00009-x.c").write_text(f"// {kept.MARK} {text}\nint x;\n")
+    assert [definition.names for definition in kept.records()] == [["a"]]
+    assert "00009-x.c" in capsys.readouterr().err
+    (tmp_path / "set").write_text(f"{kept.SAVED}\n#= {text}\n int x;\n")
+    with pytest.raises(ValueError, match="line 2"):
+        kept.load(tmp_path / "set")
+
+
+def test_neither_a_set_nor_a_source(kept, tmp_path):
+    (tmp_path / "note.txt").write_text("hello")
+    with pytest.raises(ValueError, match="suffix names no language"):
+        kept.load(tmp_path / "note.txt")
+
+
+def test_a_language_without_a_builder(kept):
+    kept.record("zig", "const a = 1;", ["a"])
+    built, skipped = kept.rebuild()
+    assert built == [] and isinstance(skipped[0][1], LookupError)

@@ -1,0 +1,313 @@
+"""Definitions that last: what was defined at the prompts is kept as source and built again. Frozen as `_kept`.
+
+    builders["c"] = function(source)     a language says how its source becomes part of the kernel; errors are exceptions
+    record("c", source, ["square"], ["twice"])   after a definition worked: names that it defines, names that it uses
+    rebuild()                            after a restart of the world: everything again
+    forget("square")                     it is not kept any longer
+    save(file), load(file or folder)     a set of definitions as one readable text, to and from
+
+Each definition is one file of DIRECTORY, written whole or not at all: its first line tells language, order, names and uses,
+the source follows. A definition of the same names takes the place of the one before, which moves to `history`. Where a
+definition needs a later one it is tried again after that; what never builds is skipped and reported, and stays.
+"""
+
+import json
+import os
+import sys
+
+DIRECTORY = "/live"
+SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
+COMMENTS = {"c": "//", "zig": "//", "rust": "//", "python": "#", "bash": "#"}
+MARK = "polyglot definition:"
+SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
+
+builders = {}
+
+
+class Definition:
+    """One kept definition: language, source, names (defined), uses, order; path of its file, None: it has none."""
+
+    def __init__(self, language, source, names, uses, order, path=None):
+        self.language, self.source, self.order, self.path = language, source, order, path
+        self.names, self.uses = sorted(names), sorted(set(uses) - set(names))
+
+    def header(self):
+        return json.dumps({"language": self.language, "order": self.order, "names": self.names, "uses": self.uses})
+
+    def text(self):
+        return f"{COMMENTS[self.language]} {MARK} {self.header()}\n{self.source.rstrip()}\n"
+
+    def title(self):
+        return ", ".join(self.names) or "(nothing)"
+
+    def __repr__(self):
+        return f"<{self.language} definition of {self.title()}>"
+
+
+# --- the folder ------------------------------------------------------------------------------------------
+
+def records():
+    """records() -> list of Definition, in the order in which they were made; damaged files are left out, and reported"""
+    found = []
+    for path in _files(DIRECTORY):
+        try:
+            definition = _read(path)
+        except (OSError, ValueError) as error:
+            _say(f"{path} cannot be read: {error}")
+            continue
+        if definition is not None:
+            found.append(definition)
+    return sorted(found, key=lambda definition: definition.order)
+
+
+def record(language, source, names, uses=()):
+    """record(language, source, names, uses=()) -> Definition: keeps it. OSError: it could not be written"""
+    if language not in COMMENTS:
+        raise ValueError(f"language is one of {', '.join(sorted(COMMENTS))}, not {language!r}")
+    kept = records()
+    names = sorted(names)
+    same = next((other for other in kept if other.names == names and other.language == language), None)
+    order = same.order if same else max((other.order for other in kept), default=0) + 1
+    definition = Definition(language, source, names, uses, order)
+    if same and same.source.rstrip() == source.rstrip() and same.uses == definition.uses:
+        return same
+    os.makedirs(DIRECTORY, exist_ok=True)
+    for other in kept:
+        if other is not same and set(other.names) <= set(names):
+            _retire(other)  # every name of it has a newer definition
+    if same:
+        _retire(same)
+    definition.path = os.path.join(DIRECTORY, f"{order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}")
+    _write(definition.path, definition.text())
+    return definition
+
+
+def forget(name):
+    """forget(name) -> Definition: `name` is not kept any longer, nor what was defined together with it
+
+    What is loaded stays until the next start. KeyError: no definition of that name is kept.
+    """
+    kept = records()
+    found = [definition for definition in kept if name in definition.names]
+    if not found:
+        raise KeyError(f"no definition of {name} is kept; kept are: {_listed(kept)}")
+    for definition in found:
+        _retire(definition)
+    users = [other for other in kept if set(other.uses) & set(found[-1].names) and other not in found]
+    if users:
+        _say(f"still kept, and using it: {_listed(users)}")
+    return found[-1]
+
+
+def history(name):
+    """history(name) -> list of Definition: the versions of `name` that were kept, the oldest first"""
+    old = [_read(path) for path in _files(os.path.join(DIRECTORY, "history"))]
+    return [definition for definition in old + records() if definition is not None and name in definition.names]
+
+
+# --- building again --------------------------------------------------------------------------------------
+
+def rebuild(definitions=None):
+    """rebuild(definitions=None) -> (built, skipped): builds what is kept, or these, in order
+
+    skipped is a list of (Definition, exception). KeyboardInterrupt ends it; what is left is in skipped then.
+    """
+    waiting = records() if definitions is None else list(definitions)
+    built, errors = [], {}
+    progress = True
+    while waiting and progress:
+        progress, again = False, []
+        for at, definition in enumerate(waiting):
+            try:
+                _builder(definition.language)(definition.source)
+            except KeyboardInterrupt as error:
+                return built, [(left, errors.get(id(left), error)) for left in again + waiting[at:]]
+            except Exception as error:  # its own mistake: the others do not pay for it
+                errors[id(definition)] = error
+                again.append(definition)
+            else:
+                built.append(definition)
+                progress = True
+        waiting = again
+    return built, [(definition, errors[id(definition)]) for definition in waiting]
+
+
+def rebuild_at_start():
+    """After a start of the world: builds what is kept and says what could not be built. Boot option live=off: nothing."""
+    if not _files(DIRECTORY):
+        return
+    if is_off():
+        _say("the boot option live=off is given: the definitions that are kept in /live are not built")
+        return
+    built, skipped = rebuild()
+    if built:
+        _say(f"{len(built)} kept definition{'s' if len(built) != 1 else ''} built again: {_listed(built)}")
+    report(skipped)
+
+
+def report(skipped):
+    """Says which definitions were skipped, and why."""
+    for definition, error in skipped:
+        _say(f"{definition.language} definition of {definition.title()} is skipped: {type(error).__name__}: {error}")
+
+
+def is_off():
+    """Is the boot option live=off given?"""
+    try:
+        with open("/proc/cmdline") as file:
+            options = file.read().split()
+    except OSError:
+        return False
+    return [option for option in options if option.startswith("live=")][-1:] == ["live=off"]
+
+
+# --- from one machine to another -------------------------------------------------------------------------
+
+def save(file, *names):
+    """save(file, *names) -> int: writes what is kept (those of `names`, all without) as one text; how many definitions
+
+    KeyError: a name is not kept. OSError: it cannot be written; the file is as it was before then.
+    """
+    kept = records()
+    known = {name for definition in kept for name in definition.names}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise KeyError(f"no definition of {', '.join(missing)} is kept; kept are: {_listed(kept)}")
+    chosen = [definition for definition in kept if not names or set(names) & set(definition.names)]
+    lines = [SAVED]
+    for definition in chosen:
+        lines.append(f"#= {definition.header()}")
+        lines += [" " + line if line else "" for line in definition.source.rstrip().split("\n")]
+    _write(os.fspath(file), "\n".join(lines) + "\n")
+    return len(chosen)
+
+
+def load(file):
+    """load(file) -> (built, skipped): builds and keeps the definitions of a file that save() wrote, of one source file, or
+    of all source files of a folder, by name
+
+    One that does not build is skipped; skipped is a list of (Definition, exception). OSError: the file cannot be
+    read; ValueError: it is neither a saved set nor source of a known language.
+    """
+    path = os.fspath(file)
+    definitions = []
+    for part in _files(path) if os.path.isdir(path) else [path]:
+        definitions += _parse(part)
+    built, skipped = rebuild(definitions)
+    for definition in built:
+        if definition.names:  # a plain source's builder has recorded its own names
+            record(definition.language, definition.source, definition.names, definition.uses)
+    return built, skipped
+
+
+def _parse(path):
+    """The definitions of a saved set or of one source file."""
+    language = _language(path)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    lines = text.split("\n")
+    if lines[0] == SAVED:
+        return _parse_set(path, lines)
+    if language is None:
+        raise ValueError(f"{path} is no set of definitions, and its suffix names no language ({', '.join(SUFFIXES.values())})")
+    if MARK in lines[0]:
+        return [_from_text(path, text)]
+    return [Definition(language, text, [], [], 0, path)]
+
+
+def _parse_set(path, lines):
+    found = []
+    for number, line in enumerate(lines[1:], 2):
+        if line.startswith("#= "):
+            found.append(_from_header(path, line[3:], number))
+        elif found and (line.startswith(" ") or not line):
+            found[-1].source += line[1:] + "\n"
+        elif line:
+            raise ValueError(f"{path}, line {number}: neither '#= {{...}}' nor a line of source, which begins with a blank")
+    for definition in found:
+        definition.path = None
+    return found
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+def _files(directory):
+    """Its source files, sorted."""
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+    return [os.path.join(directory, name) for name in names if _language(name) and not name.startswith(".")]
+
+
+def _language(path):
+    suffix = os.path.splitext(path)[1]
+    return next((language for language, own in SUFFIXES.items() if own == suffix), None)
+
+
+def _read(path):
+    """The definition in a file of DIRECTORY; None: a source without our first line, which is not ours."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    return _from_text(path, text) if MARK in text.partition("\n")[0] else None
+
+
+def _from_text(path, text):
+    first, _, source = text.partition("\n")
+    definition = _from_header(path, first.partition(MARK)[2], 1)
+    definition.source = source
+    return definition
+
+
+def _from_header(path, text, line):
+    try:
+        fields = json.loads(text)
+        language, names, uses, order = (fields[key] for key in ("language", "names", "uses", "order"))
+        if language not in COMMENTS or not all(isinstance(name, str) for name in names + uses) or not isinstance(order, int):
+            raise ValueError("a field has no sense")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}, line {line}: a damaged head of a definition ({error})") from None
+    return Definition(language, "", names, uses, order, path)
+
+
+def _write(path, text):
+    """Whole or not at all: whatever happens meanwhile, the file is the old or the new one."""
+    temporary = os.path.join(os.path.dirname(path) or ".", f".{os.path.basename(path)}.new")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+
+
+def _retire(definition):
+    """Moves its file to the history."""
+    place = os.path.join(DIRECTORY, "history")
+    os.makedirs(place, exist_ok=True)
+    stem, suffix = os.path.splitext(os.path.basename(definition.path))
+    version = 1
+    while os.path.exists(os.path.join(place, f"{stem}.{version:03}{suffix}")):
+        version += 1
+    os.replace(definition.path, os.path.join(place, f"{stem}.{version:03}{suffix}"))
+
+
+def _builder(language):
+    if language not in builders:
+        raise LookupError(f"there is no {language} prompt in this system yet")
+    return builders[language]
+
+
+def _listed(definitions):
+    names = [name for definition in definitions for name in definition.names]
+    return ", ".join(names) if names else "none"
+
+
+def _say(text):
+    print(f"live: {text}", file=sys.stderr)
