@@ -9,13 +9,16 @@
 //! | load.rs | linking an object: SSE scan, types, messages |
 //! | call.rs, convert.rs | guarded calls from Python |
 //! | native.rs | the Python module `_live` (python/live.py makes it pleasant) |
-//! | c/ | the C compiler and prompt |
+//! | c/ | the C compiler: cells, the session |
+//! | prompt.rs | the Python module `_live_c` (python/c_prompt.py is the prompt) |
 
+pub mod c;
 pub mod control;
 pub mod declare;
 pub mod dwarf;
 pub mod elf;
 pub mod lines;
+pub mod prompt;
 pub mod spell;
 pub mod types;
 pub mod values;

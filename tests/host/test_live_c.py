@@ -1,0 +1,31 @@
+"""The unit tests of the C prompt's Rust (world/src/live/c): tokens, cells, errors with columns, what libtcc says; and
+the same through the hosted world. Linking needs the kernel: tests/system/test_c_prompt.py."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+
+
+def test_the_parts_that_need_no_kernel(tmp_path):
+    program = tmp_path / "live_c"
+    subprocess.run(["rustc", "--edition", "2024", "--test", "-A", "dead_code", ROOT / "world/src/live/c/mod.rs", "-L", LIBRARIES, "-o", program],
+                   check=True, timeout=300)
+    result = subprocess.run([program], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "test result: ok" in result.stdout and " 0 passed" not in result.stdout
+
+
+def test_the_compiler_inside_the_world():
+    program = """
+import _live_c
+cell = _live_c.prepare("int twice(int x) { return 2 * x; } twice(4)", False)
+assert cell["object"][:4] == b"\\x7fELF" and cell["statements"][:4] == b"\\x7fELF" and cell["type"] == "int", cell
+_live_c.commit(cell["number"])
+assert _live_c.prepare("twice", False)["type"] == "int (int)"
+assert _live_c.prepare("int y =\\n  twic(3);", False)["error"][1:4] == (2, 3, "'twic' is not declared")
+assert not _live_c.is_complete("int f(void) {") and _live_c.is_complete("f()")
+"""
+    result = subprocess.run([ROOT / "build/world.elf", "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr

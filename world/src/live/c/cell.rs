@@ -1,0 +1,772 @@
+//! A cell of C -> objects for the live linker, types of what it defines, the value's type; or an error with its column.
+//!
+//!     let cell = cell::prepare(&session, text, outside, flags)?;
+//!     // link cell.objects in order, session.commit(&cell), call cell.entry: it returns the address of the value, or 0
+//!
+//! Declarations at the top level become definitions of their own (`Pending`), compiled to one object; statements and the
+//! last expression become the function `__cell_N` in another, which may go when it has run (unless it `keeps` data). An
+//! initialiser that is no constant becomes an assignment there. Types are asked from the compiler itself: it prints them
+//! in a warning about `1 ? (T *)0 : (struct __polyglot_probe *)0`. Its errors name lines; for the column the line is compiled
+//! again with one token a line.
+
+use super::compiler::{self, Message, Output};
+use super::lex::{self, Kind as TokenKind, Token};
+use super::parse::{self, Declaration, Declarator, Item};
+use super::session::{Definition, Headers, Kind, Outside, Session};
+use super::stabs::{self, Lines};
+use std::collections::HashSet;
+
+const HIDDEN: &str = "<polyglot>";
+const PROBES: &str = "<types>";
+const COLUMNS: &str = "<column>";
+const PROBE: &str = "struct __polyglot_probe";
+
+/// Where and why a text is refused. Line and column count from 1; 0: unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
+    pub source_line: String,
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct Flags {
+    /// For code that runs outside of the world's threads.
+    pub no_sse: bool,
+}
+
+#[derive(Default)]
+pub struct Cell {
+    pub number: u64,
+    pub file: String,
+    pub definitions: Vec<Definition>,
+    /// Object of the definitions.
+    pub object: Option<Vec<u8>>,
+    /// Object of the statements, its function, the type of the value ("" or "void": none), and whether its data must stay.
+    pub statements: Option<Vec<u8>>,
+    pub entry: String,
+    pub value_type: String,
+    pub keeps: bool,
+    pub removed: Vec<String>,
+    pub headers: Option<Headers>,
+    pub warnings: Vec<Diagnostic>,
+    pub lines: Vec<Lines>,
+}
+
+enum Part {
+    Tokens(Vec<usize>),
+    Text(String),
+}
+
+/// A definition of the cell, and its text.
+struct Pending {
+    definition: Definition,
+    parts: Vec<Part>,
+    line: usize,
+    variable: Option<Variable>,
+}
+
+struct Variable {
+    name: String,
+    /// Declaration without initialiser.
+    bare: Vec<Part>,
+    initialiser: Vec<usize>,
+    is_unsized: bool,
+    /// Its initialiser runs in the cell.
+    is_dynamic: bool,
+}
+
+/// A step of the function: a range of tokens, or the initialiser of a pending variable.
+enum Step {
+    Tokens(Vec<usize>),
+    Initialise(usize),
+}
+
+struct Builder<'a> {
+    session: &'a Session,
+    outside: &'a dyn Outside,
+    text: &'a str,
+    tokens: Vec<Token>,
+    file: String,
+    options: String,
+    headers: Option<Headers>,
+    includes: String,
+    pending: Vec<Pending>,
+    steps: Vec<Step>,
+    shown: Option<Vec<usize>>,
+    own: HashSet<String>,
+    cell: Cell,
+}
+
+pub fn prepare(session: &Session, text: &str, outside: &dyn Outside, flags: Flags) -> Result<Cell, Diagnostic> {
+    let number = session.cells + 1;
+    let options = if flags.no_sse { "-nostdlib -g -mno-sse" } else { "-nostdlib -g" };
+    let mut builder = Builder {
+        session, outside, text,
+        tokens: lex::tokens(text),
+        file: format!("c:{number}"),
+        options: options.to_owned(),
+        headers: None,
+        includes: session.includes(),
+        pending: Vec::new(),
+        steps: Vec::new(),
+        shown: None,
+        own: HashSet::new(),
+        cell: Cell { number, file: format!("c:{number}"), entry: format!("__cell_{number}"), ..Cell::default() },
+    };
+    builder.take_items()?;
+    builder.compile_definitions()?;
+    builder.compile_statements()?;
+    let Builder { mut cell, pending, headers, .. } = builder;
+    cell.definitions = pending.into_iter().filter(|one| !one.definition.names.is_empty()).map(|one| one.definition).collect();
+    cell.headers = headers;
+    Ok(cell)
+}
+
+impl Session {
+    /// After the cell was linked.
+    pub fn commit(&mut self, cell: &Cell) {
+        self.cells = self.cells.max(cell.number);
+        for name in &cell.removed {
+            self.forget(name);
+        }
+        if let Some(headers) = &cell.headers {
+            self.headers = headers.clone();
+        }
+        for definition in &cell.definitions {
+            self.add(definition.clone());
+        }
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn word(&self, at: usize) -> &'a str {
+        self.tokens[at].of(self.text)
+    }
+
+    // --- the items of the cell ---
+
+    fn take_items(&mut self) -> Result<(), Diagnostic> {
+        self.take_includes()?;
+        let meaning = |name: &str| {
+            let is_type = self.headers.as_ref().is_some_and(|headers| headers.types.contains(name));
+            if is_type { parse::Meaning::Type } else { self.session.meaning(name, self.outside) }
+        };
+        let items = parse::items(self.text, &self.tokens, &meaning);
+        for item in items {
+            match item {
+                Item::Directive(at) => self.take_directive(at),
+                Item::Declaration(declaration) => self.take_declaration(&declaration),
+                Item::Statement(range) => self.steps.push(Step::Tokens(range.collect())),
+                Item::Expression { range, is_shown } if !range.is_empty() => {
+                    if is_shown {
+                        self.shown = Some(range.collect());
+                    } else {
+                        self.steps.push(Step::Tokens(range.clone().chain([range.end]).collect()));
+                    }
+                }
+                Item::Expression { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// New #include lines: they stand before everything, and what they declare is known from now on.
+    fn take_includes(&mut self) -> Result<(), Diagnostic> {
+        let lines: Vec<(usize, String)> = self.tokens.iter().filter(|token| token.kind == TokenKind::Directive)
+            .map(|token| (token.line, token.of(self.text).trim().to_owned()))
+            .filter(|(_, line)| parse::directive(line).0 == "include" && self.session.find(line).is_none())
+            .collect();
+        for (line, text) in &lines {
+            self.includes.push_str(&format!("{text}\n"));
+            let source = format!("#line {line} \"{}\"\n{text}\n", self.file);
+            let output = compiler::compile(&format!("{}{source}", self.session.includes()), &self.options, false);
+            if let Some(error) = output.error() {
+                return Err(self.diagnostic(error));
+            }
+        }
+        if !lines.is_empty() {
+            let text = self.outside.preprocess(&self.includes).map_err(|reason| {
+                Diagnostic { file: self.file.clone(), line: lines[0].0, message: reason, source_line: lines[0].1.clone(), column: 1 }
+            })?;
+            self.headers = Some(Headers::read(&text));
+        }
+        Ok(())
+    }
+
+    fn take_directive(&mut self, at: usize) {
+        let text = self.word(at).trim();
+        let (word, rest) = parse::directive(text);
+        let name = lex::tokens(rest).first().map_or("", |token| token.of(rest)).to_owned();
+        let line = self.tokens[at].line;
+        let (kind, names) = match word {
+            "define" => (Kind::Macro, vec![name]),
+            "include" => (Kind::Include, vec![text.to_owned()]),
+            "undef" => {
+                self.cell.removed.push(name);
+                return;
+            }
+            _ => (Kind::Macro, Vec::new()), // #if and its kin go where they stand
+        };
+        let uses = if word == "define" { parse::uses(rest, &lex::tokens(rest)) } else { Vec::new() };
+        let parts = if word == "include" { Vec::new() } else { vec![Part::Tokens(vec![at])] };
+        let (source, declaration) = (text.to_owned(), if word == "include" { String::new() } else { text.to_owned() });
+        self.push(Pending { definition: Definition { kind, names, source, declaration, uses, type_text: String::new() }, parts, line, variable: None });
+    }
+
+    fn push(&mut self, pending: Pending) {
+        // Within a cell the last definition of a name counts, as everywhere.
+        self.own.extend(pending.definition.names.iter().cloned());
+        self.pending.push(pending);
+    }
+
+    fn take_declaration(&mut self, declaration: &Declaration) {
+        let line = self.tokens[declaration.range.start].line;
+        let specifiers = self.take_tag(declaration, line);
+        if declaration.declarators.is_empty() && declaration.tag.is_none() {
+            // _Static_assert, `struct x;`
+            let parts = vec![Part::Tokens(declaration.range.clone().collect())];
+            let source = self.render(&parts);
+            let tag: Vec<String> = parse::uses(self.text, &self.tokens[declaration.range.clone()]).into_iter()
+                .map(|(name, _)| name).filter(|name| name.contains(' ') && self.session.find(name).is_none()).collect();
+            let text = source.trim_end_matches(';').to_owned() + ";";
+            let definition = Definition { kind: Kind::Type, names: tag, source: text.clone(), declaration: text, uses: Vec::new(), type_text: String::new() };
+            self.push(Pending { definition, parts: vec![Part::Tokens(declaration.range.clone().collect()), Part::Text(";".into())], line, variable: None });
+            return;
+        }
+        for declarator in &declaration.declarators {
+            self.take_declarator(declaration, declarator, &specifiers, line);
+        }
+    }
+
+    /// Makes a definition of the struct, union or enum in the specifiers; returns the specifiers for the declarators.
+    fn take_tag(&mut self, declaration: &Declaration, line: usize) -> Vec<Part> {
+        let keep = |at: &usize| !parse::is_storage_of_a_file(self.word(*at)) && !matches!(self.word(*at), "typedef" | "extern");
+        let Some(tag) = &declaration.tag else {
+            return vec![Part::Tokens(declaration.specifiers.clone().filter(keep).collect())];
+        };
+        let keyword = self.word(tag.keyword);
+        let name = match (tag.name, declaration.declarators.first()) {
+            (Some(at), _) => Some(self.word(at).to_owned()),
+            (None, None) if keyword == "enum" => None,
+            (None, Some(first)) if declaration.is_typedef && self.session.find(&format!("{keyword} {}", self.word(first.name))).is_none() => {
+                Some(self.word(first.name).to_owned())
+            }
+            _ => Some(format!("__anonymous_{}_{}", self.cell.number, tag.keyword)),
+        };
+        let mut parts = vec![Part::Tokens((tag.keyword..tag.keyword + 1).collect())];
+        if let (None, Some(name)) = (tag.name, &name) {
+            parts.push(Part::Text(name.clone()));
+        }
+        let attributes = (tag.body.end..declaration.specifiers.end).filter(|at| !parse::is_qualifier(self.word(*at))).filter(keep);
+        parts.push(Part::Tokens((tag.keyword + 1..tag.body.end).chain(attributes).collect()));
+        parts.push(Part::Text(";".into()));
+        let source = self.render(&parts);
+        let mut names: Vec<String> = name.iter().map(|name| format!("{keyword} {name}")).collect();
+        if keyword == "enum" {
+            let body = tag.body.start + 1..tag.body.end.saturating_sub(1);
+            let first = |at: &usize| self.tokens[*at].kind == TokenKind::Name && matches!(self.word(at - 1), "{" | ",");
+            names.extend(body.filter(first).map(|at| self.word(at).to_owned()));
+        }
+        let mut used: Vec<Token> = tag.body.clone().filter(|at| keyword == "enum" || !self.is_field(*at)).map(|at| self.tokens[at]).collect();
+        used.push(self.tokens[tag.body.end - 1]);
+        let uses = parse::uses(self.text, &used);
+        let definition = Definition { kind: Kind::Type, names, source: source.clone(), declaration: source, uses, type_text: String::new() };
+        let qualifiers = declaration.specifiers.clone().filter(|at| parse::is_qualifier(self.word(*at)) && !tag.body.contains(at)).collect();
+        let head = vec![Part::Tokens(qualifiers), Part::Text(format!("{keyword} {}", name.as_deref().unwrap_or("")))];
+        self.push(Pending { definition, parts, line, variable: None });
+        head
+    }
+
+    /// Is the token in a structure's body the name of a field? It uses nothing.
+    fn is_field(&self, at: usize) -> bool {
+        let next = self.tokens.get(at + 1).map_or("", |token| token.of(self.text));
+        let before = if at > 0 { self.word(at - 1) } else { "" };
+        self.tokens[at].kind == TokenKind::Name && (matches!(next, ";" | "," | ":" | "[") || next == ")" && before == "*")
+    }
+
+    fn take_declarator(&mut self, declaration: &Declaration, declarator: &Declarator, specifiers: &[Part], line: usize) {
+        let name = self.word(declarator.name).to_owned();
+        let copy = |parts: &[Part]| -> Vec<Part> {
+            parts.iter().map(|part| match part {
+                Part::Tokens(tokens) => Part::Tokens(tokens.clone()),
+                Part::Text(text) => Part::Text(text.clone()),
+            }).collect()
+        };
+        let mut bare = copy(specifiers);
+        bare.push(Part::Tokens(declarator.range.clone().collect()));
+        let mut parts = copy(&bare);
+        let has_body = declaration.body.is_some() && declarator.is_function;
+        let kind = match () {
+            _ if declaration.is_typedef => Kind::Type,
+            _ if has_body => Kind::Function,
+            _ if declarator.is_function || declaration.is_extern && declarator.initialiser.is_none() => Kind::Declaration,
+            _ => Kind::Variable,
+        };
+        let head = self.render(&bare);
+        let (mut source_prefix, mut variable) = ("", None);
+        let declaration_text = match kind {
+            Kind::Type => {
+                parts.insert(0, Part::Text("typedef".into()));
+                source_prefix = "typedef ";
+                format!("typedef {head};")
+            }
+            Kind::Variable => {
+                let initialiser: Vec<usize> = declarator.initialiser.clone().unwrap_or(0..0).collect();
+                variable = Some(Variable { name: name.clone(), bare: copy(&bare), initialiser, is_unsized: declarator.is_unsized, is_dynamic: false });
+                format!("extern {head};")
+            }
+            Kind::Function => format!("{head};"),
+            _ => {
+                parts.insert(0, Part::Text("extern".into()));
+                source_prefix = "extern ";
+                format!("extern {head};")
+            }
+        };
+        let mut range: Vec<usize> = bare.iter().flat_map(|part| match part { Part::Tokens(tokens) => tokens.clone(), Part::Text(_) => Vec::new() }).collect();
+        if let Some(initialiser) = &declarator.initialiser {
+            parts.push(Part::Text("=".into()));
+            parts.push(Part::Tokens(initialiser.clone().collect()));
+            range.extend(initialiser.clone());
+        }
+        match &declaration.body {
+            Some(body) if has_body => {
+                parts.push(Part::Tokens(body.clone().collect()));
+                range.extend(body.clone());
+            }
+            _ => parts.push(Part::Text(";".into())),
+        }
+        let source = self.render(&parts);
+        let source = if source.starts_with(source_prefix) { source } else { format!("{source_prefix}{source}") };
+        let used: Vec<Token> = range.iter().map(|at| self.tokens[*at]).collect();
+        let mut uses = parse::uses(self.text, &used);
+        uses.retain(|(used, _)| *used != name);
+        for part in specifiers {
+            if let Part::Text(tag) = part {
+                uses.push((tag.trim().to_owned(), false));
+            }
+        }
+        let definition = Definition { kind, names: vec![name], source, declaration: declaration_text, uses, type_text: String::new() };
+        self.push(Pending { definition, parts, line, variable });
+    }
+
+    // --- text for the compiler ---
+
+    /// Parts as one text, with the white space that was typed between tokens that follow each other.
+    fn render(&self, parts: &[Part]) -> String {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Text(words) => text.push_str(if words == ";" { words } else { "" }),
+                Part::Tokens(_) => {}
+            }
+            let piece = match part {
+                Part::Text(words) if words != ";" => words.clone(),
+                Part::Text(_) => continue,
+                Part::Tokens(tokens) => self.original(tokens),
+            };
+            if !text.is_empty() && !piece.is_empty() && !text.ends_with(' ') {
+                text.push(' ');
+            }
+            text.push_str(&piece);
+        }
+        text
+    }
+
+    fn original(&self, tokens: &[usize]) -> String {
+        let mut text = String::new();
+        for (index, &at) in tokens.iter().enumerate() {
+            if index > 0 {
+                let before = tokens[index - 1];
+                text.push_str(if before + 1 == at { &self.text[self.tokens[before].end..self.tokens[at].start] } else { " " });
+            }
+            text.push_str(self.word(at));
+        }
+        text
+    }
+
+    /// Parts with #line, so that messages speak of what was typed. `dissect`: tokens of this line stand one a line.
+    fn emit(&self, text: &mut String, parts: &[Part], dissect: Option<usize>) {
+        for part in parts {
+            match part {
+                Part::Text(words) => text.push_str(&format!("\n#line 1 \"{HIDDEN}\"\n{words} ")),
+                Part::Tokens(tokens) => self.emit_tokens(text, tokens, dissect),
+            }
+        }
+    }
+
+    fn emit_tokens(&self, text: &mut String, tokens: &[usize], dissect: Option<usize>) {
+        for (index, &at) in tokens.iter().enumerate() {
+            let token = self.tokens[at];
+            let is_next = index > 0 && tokens[index - 1] + 1 == at;
+            if dissect == Some(token.line) && token.kind != TokenKind::Directive {
+                text.push_str(&format!("\n#line {} \"{COLUMNS}\"\n", at + 1));
+            } else if is_next && dissect != Some(self.tokens[at - 1].line) {
+                text.push_str(&self.text[self.tokens[at - 1].end..token.start]);
+            } else {
+                text.push_str(&format!("\n#line {} \"{}\"\n", token.line, self.file));
+            }
+            text.push_str(token.of(self.text));
+            if token.kind == TokenKind::Directive {
+                text.push('\n');
+            }
+        }
+    }
+
+    /// What stands before: headers, and declarations of what `uses` names.
+    fn prelude(&self, uses: &[(String, bool)], own: &HashSet<String>, pending: &[Definition]) -> String {
+        let mut known = own.clone();
+        if let Some(headers) = &self.headers {
+            known.extend(headers.names.iter().cloned());
+        }
+        let declarations = self.session.declarations(uses, &known, pending, self.outside);
+        format!("{}{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}", self.includes)
+    }
+
+    // --- definitions ---
+
+    fn compile_definitions(&mut self) -> Result<(), Diagnostic> {
+        if !self.pending.iter().any(|one| !one.parts.is_empty()) {
+            return Ok(());
+        }
+        // What a type only points to may stay incomplete; it could need this type itself.
+        let needs = |one: &Pending| one.definition.uses.iter().filter(|(_, is_weak)| !is_weak || one.definition.kind != Kind::Type).cloned().collect::<Vec<_>>();
+        let uses: Vec<(String, bool)> = self.pending.iter().flat_map(needs).collect();
+        let own: HashSet<String> = self.own.clone();
+        let prelude = self.prelude(&uses, &own, &[]);
+        let output = loop {
+            let output = compiler::compile(&self.definitions_text(&prelude, None), &self.options, true);
+            let Some(error) = output.error().cloned() else {
+                break output;
+            };
+            if !(error.text.contains("initializer element is not constant") && self.make_dynamic(error.line)) {
+                return Err(self.located(&error, &|line| self.definitions_text(&prelude, Some(line))));
+            }
+        };
+        self.take_types(&output);
+        let kept = self.check_warnings(&output, &|line| self.definitions_text(&prelude, Some(line)))?;
+        self.cell.warnings.extend(kept);
+        self.order_dynamic();
+        let object = output.object.unwrap_or_default();
+        self.cell.lines.extend(stabs::lines(&object));
+        let defines = self.pending.iter().any(|one| matches!(one.definition.kind, Kind::Function | Kind::Variable));
+        self.cell.object = defines.then_some(object);
+        Ok(())
+    }
+
+    fn definitions_text(&self, prelude: &str, dissect: Option<usize>) -> String {
+        let mut text = prelude.to_owned();
+        for pending in &self.pending {
+            match &pending.variable {
+                Some(variable) if variable.is_dynamic => {
+                    self.emit(&mut text, &variable.bare, dissect);
+                    text.push_str(";\n");
+                }
+                _ => self.emit(&mut text, &pending.parts, dissect),
+            }
+        }
+        text.push_str(&format!("\n#line 1 \"{PROBES}\"\n"));
+        for (index, pending) in self.pending.iter().enumerate() {
+            if matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration) {
+                let name = &pending.definition.names[0];
+                text.push_str(&format!("extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];"));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The first variable of a line whose initialiser the compiler could not evaluate. False: there is none.
+    fn make_dynamic(&mut self, line: usize) -> bool {
+        let tokens = &self.tokens;
+        let covers = |variable: &Variable| {
+            let lines = |at: &usize| tokens[*at].line;
+            !variable.is_dynamic && variable.initialiser.first().is_some_and(|at| lines(at) <= line)
+                && variable.initialiser.last().is_some_and(|at| lines(at) + 1 >= line)
+        };
+        let found = self.pending.iter_mut().filter_map(|one| one.variable.as_mut()).find(|variable| covers(variable));
+        let Some(variable) = found else {
+            return false;
+        };
+        variable.is_dynamic = true;
+        // Its value comes later: it cannot be const, and what has no size takes that of the initialiser.
+        let is_unsized = variable.is_unsized;
+        for part in &mut variable.bare {
+            if let Part::Tokens(places) = part {
+                places.retain(|at| !matches!(tokens[*at].of(self.text), "const" | "__const"));
+            }
+        }
+        if is_unsized {
+            let head = self.pending.iter().filter_map(|one| one.variable.as_ref()).rfind(|one| one.is_dynamic && one.is_unsized);
+            if let Some(head) = head {
+                let words = self.render(&head.bare);
+                let (name, initialiser) = (head.name.clone(), self.original(&head.initialiser));
+                let array = words.replacen(&name, "", 1);
+                let text = format!("__typeof__(({array}){initialiser}) {name}");
+                if let Some(one) = self.pending.iter_mut().filter_map(|one| one.variable.as_mut()).find(|one| one.name == name) {
+                    one.bare = vec![Part::Text(text)];
+                }
+            }
+        }
+        true
+    }
+
+    /// Puts the initialisers among the statements, where they were typed.
+    fn order_dynamic(&mut self) {
+        for index in 0..self.pending.len() {
+            let Some(place) = self.pending[index].variable.as_ref().filter(|one| one.is_dynamic).map(|one| one.initialiser[0]) else {
+                continue;
+            };
+            let before = |step: &Step| match step {
+                Step::Tokens(tokens) => tokens[0] < place,
+                Step::Initialise(other) => *other < index,
+            };
+            let at = self.steps.iter().position(|step| !before(step)).unwrap_or(self.steps.len());
+            self.steps.insert(at, Step::Initialise(index));
+        }
+    }
+
+    /// The types that the probes' warnings tell.
+    fn take_types(&mut self, output: &Output) {
+        for message in output.messages.iter().filter(|message| message.file == PROBES) {
+            let Some(found) = pointee_of_probe(&message.text) else { continue };
+            if let Some(pending) = self.pending.get_mut(message.line.wrapping_sub(1)) {
+                if pending.variable.as_ref().is_some_and(|variable| variable.is_unsized) {
+                    // extern int a[] -> extern int a[3]
+                    if let Some((_, rest)) = found.split_once('[') {
+                        let count = rest.split(']').next().unwrap_or_default();
+                        pending.definition.declaration = pending.definition.declaration.replacen("[]", &format!("[{count}]"), 1);
+                    }
+                }
+                pending.definition.type_text = found;
+            }
+        }
+    }
+
+    // --- statements ---
+
+    fn compile_statements(&mut self) -> Result<(), Diagnostic> {
+        if self.steps.is_empty() && self.shown.is_none() {
+            return Ok(());
+        }
+        let mut tokens: Vec<usize> = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Tokens(range) => tokens.extend(range),
+                Step::Initialise(index) => {
+                    if let Some(variable) = &self.pending[*index].variable {
+                        tokens.push(self.tokens.iter().position(|token| token.of(self.text) == variable.name).unwrap_or(0));
+                        tokens.extend(&variable.initialiser);
+                    }
+                }
+            }
+        }
+        tokens.extend(self.shown.iter().flatten());
+        let used: Vec<Token> = tokens.iter().map(|at| self.tokens[*at]).collect();
+        self.cell.keeps = used.iter().any(|token| token.kind == TokenKind::Text || token.of(self.text) == "static");
+        let mut uses = parse::uses(self.text, &used);
+        for step in &self.steps {
+            if let Step::Initialise(index) = step {
+                uses.extend(self.pending[*index].definition.names.iter().map(|name| (name.clone(), false)));
+            }
+        }
+        let pending: Vec<Definition> = self.pending.iter().filter(|one| !one.definition.names.is_empty()).map(|one| one.definition.clone()).collect();
+        let prelude = self.prelude(&uses, &HashSet::new(), &pending);
+        let mut form = Form::Value;
+        let mut output = compiler::compile(&self.statements_text(&prelude, form, None), &self.options, true);
+        let value_type = output.messages.iter().find(|one| one.file == PROBES).and_then(|one| pointee_of_probe(&one.text));
+        if self.shown.is_some() {
+            self.cell.value_type = value_type.unwrap_or_else(|| "void".to_owned());
+            let wanted = match self.cell.value_type.as_str() {
+                "void" => Form::Nothing,
+                other if is_array(other) || is_function(other) => Form::Address,
+                _ => Form::Value,
+            };
+            if wanted != Form::Value {
+                form = wanted;
+                output = compiler::compile(&self.statements_text(&prelude, form, None), &self.options, true);
+            }
+        }
+        if let Some(error) = output.error() {
+            return Err(self.located(error, &|line| self.statements_text(&prelude, form, Some(line))));
+        }
+        let kept = self.check_warnings(&output, &|line| self.statements_text(&prelude, form, Some(line)))?;
+        self.cell.warnings.extend(kept);
+        let object = output.object.unwrap_or_default();
+        self.cell.lines.extend(stabs::lines(&object));
+        self.cell.statements = Some(object);
+        Ok(())
+    }
+
+    fn statements_text(&self, prelude: &str, form: Form, dissect: Option<usize>) -> String {
+        let mut text = format!("{prelude}\n#line 1 \"{HIDDEN}\"\nvoid *{}(void) {{\n", self.cell.entry);
+        for step in &self.steps {
+            match step {
+                Step::Tokens(tokens) => self.emit_tokens(&mut text, tokens, dissect),
+                Step::Initialise(index) => self.emit_initialiser(&mut text, *index, dissect),
+            }
+        }
+        let hidden = format!("\n#line 1 \"{HIDDEN}\"\n");
+        let Some(shown) = &self.shown else {
+            return text + &hidden + "; return (void *)0; }\n";
+        };
+        let mut expression = String::new();
+        self.emit_tokens(&mut expression, shown, dissect);
+        let probe = format!("extern int __polyglot_probe[sizeof(1 ? (__typeof__({expression}\n#line 1 \"{PROBES}\"\n) *)0 : ({PROBE} *)0)];");
+        text += &hidden;
+        text += ";";
+        text += &probe;
+        text += &hidden;
+        text += &match form {
+            Form::Value => format!("static __typeof__({expression}{hidden}) __value; __value = ({expression}{hidden}); return (void *)&__value; }}\n"),
+            Form::Address => format!("return (void *)({expression}{hidden}); }}\n"),
+            Form::Nothing => format!("({expression}{hidden}); return (void *)0; }}\n"),
+        };
+        text
+    }
+
+    fn emit_initialiser(&self, text: &mut String, index: usize, dissect: Option<usize>) {
+        let Some(variable) = &self.pending[index].variable else { return };
+        let name = &variable.name;
+        let hidden = format!("\n#line 1 \"{HIDDEN}\"\n");
+        if self.word(variable.initialiser[0]) == "{" {
+            text.push_str(&format!("{hidden}{{ extern void *memcpy(void *, const void *, unsigned long); __typeof__({name}) __value ="));
+            self.emit_tokens(text, &variable.initialiser, dissect);
+            text.push_str(&format!("{hidden}; memcpy((void *)&{name}, &__value, sizeof __value); }}"));
+        } else {
+            text.push_str(&format!("{hidden}{name} = ("));
+            self.emit_tokens(text, &variable.initialiser, dissect);
+            text.push_str(&format!("{hidden});"));
+        }
+    }
+
+    // --- messages ---
+
+    /// Undeclared functions are errors here; other warnings about what was typed are kept for showing.
+    fn check_warnings(&self, output: &Output, text: &dyn Fn(usize) -> String) -> Result<Vec<Diagnostic>, Diagnostic> {
+        let mut kept = Vec::new();
+        for message in output.messages.iter().filter(|message| message.is_warning && message.file == self.file) {
+            if let Some(name) = message.text.strip_prefix("implicit declaration of function ") {
+                let error = Message { is_warning: false, text: format!("{name} is not declared"), ..message.clone() };
+                return Err(self.located(&error, text));
+            }
+            let found = self.diagnostic(message);
+            if !kept.contains(&found) {
+                kept.push(found);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn diagnostic(&self, message: &Message) -> Diagnostic {
+        let is_own = message.file == self.file;
+        let source_line = if is_own { self.text.lines().nth(message.line.wrapping_sub(1)).unwrap_or_default() } else { "" };
+        let message_text = if is_own || message.file.is_empty() || message.file == HIDDEN || message.file == COLUMNS || message.file == PROBES {
+            message.text.clone()
+        } else {
+            format!("{} ({}:{})", message.text, message.file, message.line)
+        };
+        let line = if is_own { message.line } else { 0 };
+        Diagnostic { file: self.file.clone(), line, column: 0, message: message_text, source_line: source_line.to_owned() }
+    }
+
+    /// The error with its column. `text` gives the compiled text with one line dissected.
+    fn located(&self, error: &Message, text: &dyn Fn(usize) -> String) -> Diagnostic {
+        let mut found = self.diagnostic(error);
+        if error.file != self.file {
+            // It became clear behind the last token only.
+            let Some(last) = self.tokens.last() else { return found };
+            if error.file != HIDDEN {
+                return found;
+            }
+            if error.text.contains("expected") {
+                found.message = error.text.split(" (got").next().unwrap_or_default().to_owned();
+            }
+            if let Some(name) = quoted_name(&found.message)
+                && let Some(token) = self.tokens.iter().rev().find(|token| token.of(self.text) == name)
+            {
+                self.place(&mut found, token.line, token.start);
+            } else {
+                self.place(&mut found, last.line, last.end);
+            }
+            return found;
+        }
+        let output = compiler::compile(&text(error.line), &self.options, false);
+        let is_same = |message: &&Message| same_error(&message.text, &error.text);
+        let again = output.messages.iter().find(is_same).or_else(|| output.error());
+        let on_line: Vec<usize> = (0..self.tokens.len()).filter(|at| self.tokens[*at].line == error.line).collect();
+        let Some(&last) = on_line.last() else { return found };
+        // The compiler has read one token more when it complains, except where it names that one.
+        let seen = match again {
+            Some(message) if message.file == COLUMNS => message.line - 1,
+            _ => last + 1,
+        };
+        let name = quoted_name(&error.text);
+        let named = name.and_then(|name| (0..=seen.min(last)).rev().find(|at| self.word(*at) == name && self.tokens[*at].line <= error.line));
+        if error.text.contains(" expected (got ") && seen <= last {
+            let before = error.text.starts_with("';'") && seen > 0;
+            let token = if before { self.tokens[seen - 1] } else { self.tokens[seen] };
+            self.place(&mut found, token.line, if before { token.end } else { token.start });
+        } else {
+            let token = self.tokens[named.unwrap_or(seen.saturating_sub(1).min(last))];
+            self.place(&mut found, token.line, token.start);
+        }
+        found
+    }
+
+    fn place(&self, found: &mut Diagnostic, line: usize, at: usize) {
+        let start = self.text[..at].rfind('\n').map_or(0, |feed| feed + 1);
+        found.line = line;
+        found.column = self.text[start..at].chars().count() + 1;
+        found.source_line = self.text[start..].lines().next().unwrap_or_default().to_owned();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Value,
+    Address,
+    Nothing,
+}
+
+fn same_error(one: &str, other: &str) -> bool {
+    one == other || other.strip_suffix(" is not declared").is_some_and(|name| one.ends_with(name))
+}
+
+/// The first name between single quotes, or behind a colon ("field not found: x").
+fn quoted_name(message: &str) -> Option<&str> {
+    let between = message.split('\'').nth(1).filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'));
+    between.or_else(|| message.rsplit_once(": ").map(|(_, name)| name.trim()).filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_')))
+}
+
+/// The type that a probe's warning tells of: "('int (*)[3]' and 'struct __polyglot_probe *')" -> "int [3]".
+fn pointee_of_probe(warning: &str) -> Option<String> {
+    let (_, rest) = warning.split_once("('")?;
+    let (pointer, _) = rest.split_once("' and '")?;
+    Some(pointee(pointer))
+}
+
+/// What a pointer type points to, both as text.
+pub fn pointee(pointer: &str) -> String {
+    let pointer = pointer.trim_start_matches("extern ").trim_start_matches("static ");
+    let bytes = pointer.as_bytes();
+    for start in 0..bytes.len() {
+        let stars = bytes[start + 1..].iter().take_while(|byte| **byte == b'*').count();
+        if bytes[start] != b'(' || stars == 0 || bytes.get(start + 1 + stars) != Some(&b')') {
+            continue;
+        }
+        let (before, after) = (&pointer[..start], &pointer[start + stars + 2..]);
+        return if stars == 1 { format!("{before}{after}") } else { format!("{before}({}){after}", "*".repeat(stars - 1)) };
+    }
+    pointer.trim_end().strip_suffix('*').unwrap_or(pointer).trim_end().to_owned()
+}
+
+pub fn is_array(type_text: &str) -> bool {
+    !type_text.contains("(*") && type_text.ends_with(']')
+}
+
+pub fn is_function(type_text: &str) -> bool {
+    type_text.ends_with(')') && !type_text.split_once('(').is_some_and(|(_, rest)| rest.starts_with('*'))
+}

@@ -1,0 +1,20 @@
+//! C at the prompt: from what is typed to objects for the live linker.
+//!
+//!     lex.rs       tokens
+//!     parse.rs     items of a cell; is it complete?
+//!     compiler.rs  libtcc
+//!     session.rs   what was defined, and the declarations of it that a cell needs
+//!     cell.rs      a cell -> objects, types, errors with their columns
+//!     stabs.rs     which line of a cell an address belongs to
+//!
+//! Nothing here knows Python or the kernel: `rustc --test` builds this file alone (tests/host/test_live_c.py).
+
+pub mod cell;
+pub mod compiler;
+pub mod lex;
+pub mod parse;
+pub mod session;
+pub mod stabs;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Cells, compiled with libtcc but not linked.
+
+use super::cell::{self, Cell, Diagnostic, Flags};
+use super::parse;
+use super::session::{Alone, Outside, Session};
+
+fn prepare(session: &Session, text: &str) -> Result<Cell, Diagnostic> {
+    cell::prepare(session, text, &Alone, Flags::default())
+}
+
+fn run(session: &mut Session, text: &str) -> Cell {
+    let cell = prepare(session, text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    session.commit(&cell);
+    cell
+}
+
+fn fail(session: &Session, text: &str) -> (usize, usize, String) {
+    let error = prepare(session, text).err().unwrap_or_else(|| panic!("{text} compiles"));
+    (error.line, error.column, error.message)
+}
+
+#[test]
+fn types_of_values() {
+    let mut session = Session::default();
+    run(&mut session, "struct P { int x; char *n; }; struct P p; int a[3]; int f(int x, const char *y) { return x; } void v(void) {}");
+    for (text, expected) in [
+        ("1", "int"), ("1.5f", "float"), ("\"hi\"", "char [3]"), ("a", "int [3]"), ("&a", "int (*)[3]"), ("f", "int (int, const char *)"),
+        ("&f", "int (*)(int, const char *)"), ("v()", "void"), ("p", "struct P"), ("p.n", "char *"), ("f(1, 0)", "int"), ("1UL << 3", "unsigned long"),
+        ("(_Bool)1", "_Bool"), ("({ int k = 3; k * 2L; })", "long"), ("sizeof p", "unsigned long"), ("a[1] = 3", "int"), ("&p.x", "int *"),
+    ] {
+        assert_eq!(run(&mut session, text).value_type, expected, "{text}");
+    }
+    assert_eq!(run(&mut session, "a[1];").value_type, "");
+}
+
+#[test]
+fn definitions_persist_and_are_replaced() {
+    let mut session = Session::default();
+    let cell = run(&mut session, "int counter = 5, *where = &counter;\nstatic inline int next(void) { return ++counter; }\n#define TWICE(x) ((x) * 2)");
+    let shape: Vec<_> = cell.definitions.iter().map(|one| (one.names[0].as_str(), one.kind.name(), one.type_text.as_str())).collect();
+    assert_eq!(shape, [("counter", "variable", "int"), ("where", "variable", "int *"), ("next", "function", "int ()"), ("TWICE", "macro", "")]);
+    assert_eq!(cell.definitions[2].source, "int next(void) { return ++counter; }");
+    assert_eq!(run(&mut session, "TWICE(next()) + *where").value_type, "int");
+    run(&mut session, "double next(void) { return counter; }");
+    assert_eq!(run(&mut session, "next()").value_type, "double");
+    run(&mut session, "#undef TWICE");
+    assert!(prepare(&session, "TWICE(1)").is_err());
+}
+
+#[test]
+fn structures_in_any_order() {
+    let mut session = Session::default();
+    run(&mut session, "struct A { struct B *b; int n; };");
+    run(&mut session, "struct B { struct A a; }; typedef struct { int q; } T; typedef T *TP; enum E { RED, BLUE = 5 };");
+    run(&mut session, "struct B b; T t = { 3 }; TP tp = &t; enum E e = BLUE; struct { int z; } anonymous;");
+    for (text, expected) in [("b.a.n", "int"), ("t.q + tp->q", "int"), ("e == BLUE", "int"), ("t", "struct T"), ("anonymous.z", "int"), ("e", "enum E")] {
+        assert_eq!(run(&mut session, text).value_type, expected, "{text}");
+    }
+    run(&mut session, "struct A { struct B *b; int n; double more; };");
+    assert_eq!(run(&mut session, "b.a.more").value_type, "double");
+}
+
+#[test]
+fn initialisers_that_are_no_constants() {
+    let mut session = Session::default();
+    run(&mut session, "int f(int x) { return x; } struct P { int x, y; };");
+    let cell = run(&mut session, "int x = f(3); int many[] = {f(1), 2, 3}; struct P p = {x, 4}; const int c = f(2); const char *s = \"abc\"; x");
+    assert!(cell.object.is_some() && cell.statements.is_some() && cell.value_type == "int");
+    assert_eq!(run(&mut session, "sizeof many / sizeof many[0] + c").value_type, "unsigned long");
+    assert_eq!(run(&mut session, "many").value_type, "int [3]");
+    run(&mut session, "int fixed[] = {1, 2};");
+    assert_eq!(run(&mut session, "fixed").value_type, "int [2]");
+    assert_eq!(run(&mut session, "auto_free: 1; ").value_type, "");
+}
+
+#[test]
+fn errors_point_at_the_place() {
+    let session = Session::default();
+    assert_eq!(fail(&session, "int f(int a) {\n    return a + undefined_thing;\n}"), (2, 16, "'undefined_thing' undeclared".into()));
+    assert_eq!(fail(&session, "1 + nothing * 2"), (1, 5, "'nothing' undeclared".into()));
+    assert_eq!(fail(&session, "int x = 1;\nint y = foo(3) + x;").0, 2);
+    assert_eq!(fail(&session, "  call_me(3)"), (1, 3, "'call_me' is not declared".into()));
+    assert_eq!(fail(&session, "int f(void) {\n  int a = 3\n  return a; }").0, 2, "after the token that lacks its semicolon");
+    let (line, column, message) = fail(&session, "struct Q { int a; } q; q.bb = 3;");
+    assert!(line == 1 && column == 26 && message.contains("bb"), "{line} {column} {message}");
+    let (line, _, message) = fail(&session, "#include <no_such_header.h>\n");
+    assert!(line == 1 && message.contains("no_such_header.h"));
+}
+
+#[test]
+fn headers_and_own_names() {
+    let mut session = Session::default();
+    run(&mut session, "#include <stdint.h>\n#include <string.h>\nuint32_t u = 7;");
+    assert_eq!(run(&mut session, "u").value_type, "unsigned int");
+    assert_eq!(run(&mut session, "uint8_t *bytes = (uint8_t *)&u; strlen(\"abc\")").value_type, "unsigned long");
+    assert_eq!(run(&mut session, "UINT8_MAX").value_type, "int");
+}
+
+struct Kernel;
+
+impl Outside for Kernel {
+    fn meaning(&self, name: &str) -> parse::Meaning {
+        if name == "paddr_t" { parse::Meaning::Type } else { parse::Meaning::Unknown }
+    }
+
+    fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String {
+        let all = [("paddr_t", "typedef unsigned long paddr_t;"), ("page_count", "unsigned long page_count(int);"), ("struct page", "struct page { int users; };")];
+        all.iter().filter(|(name, _)| names.iter().any(|asked| asked == name) && !is_known(name)).map(|(_, text)| format!("{text}\n")).collect()
+    }
+
+    fn preprocess(&self, _: &str) -> Result<String, String> {
+        Err("no headers".into())
+    }
+}
+
+#[test]
+fn names_of_the_kernel_need_no_header() {
+    let mut session = Session::default();
+    for (text, expected) in [("page_count(1) + 1", "unsigned long"), ("paddr_t where = page_count(2); where", "unsigned long"), ("(struct page *)0", "struct page *")] {
+        let cell = cell::prepare(&session, text, &Kernel, Flags::default()).unwrap();
+        assert_eq!(cell.value_type, expected);
+        session.commit(&cell);
+    }
+    let cell = cell::prepare(&session, "int page_count(char *x) { return 3; }", &Kernel, Flags::default()).unwrap();
+    assert_eq!(cell.definitions[0].type_text, "int (char *)", "an own definition wins");
+}
+
+#[test]
+fn flags_and_lines() {
+    let session = Session::default();
+    let refused = cell::prepare(&session, "double f(double x) { return x * 2; }", &Alone, Flags { no_sse: true });
+    assert!(refused.is_err_and(|error| error.message.contains("SSE")));
+    let cell = prepare(&session, "int f(int *p) {\n  return *p;\n}").unwrap();
+    assert!(cell.lines[0].function == "f" && cell.lines[0].file == "c:1" && cell.lines[0].rows.iter().any(|row| row.1 == 2));
+}
+
+#[test]
+fn nothing_panics_on_nonsense() {
+    let session = Session::default();
+    for text in ["", ";", "}", ")", "\"", "'", "#", "int", "struct", "struct {", "= 3", "int x = ;", "é", "int é = 3; é", "\\", "case 1:", "@", "if", "else", "int f(", "typedef", "a:", "\u{0}", "int [3];", "enum {,};"] {
+        let _ = prepare(&session, text);
+        let _ = parse::is_complete(text);
+    }
+}
