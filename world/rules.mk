@@ -29,3 +29,13 @@ $(BUILD)/world.elf: $(BUILD)/world.sym.elf
 # Its function names, for the kernel's and its own backtraces.
 $(BUILD)/symbols.bin: $(BUILD)/world.sym.elf tools/mksymbols.py
 	@$(STEP) "SYMBOLS $@" $(PYTHON) tools/mksymbols.py --output $@ $<
+
+# The kernel's debug data, from which the live layer has its types (src/live/dwarf.rs). What only debuggers of
+# optimised code need is left out.
+KERNEL_DEBUG_DATA := $(BUILD)/kernel.debug
+ROOTFS_PARTS += /lib/polyglot/kernel.debug=$(KERNEL_DEBUG_DATA)
+ROOTFS_FILES += $(KERNEL_DEBUG_DATA)
+
+$(KERNEL_DEBUG_DATA): $(BUILD)/kernel.debug.elf
+	@$(STEP) "DEBUG $@" objcopy --only-keep-debug -w --strip-symbol='*' --remove-section=.debug_loc --remove-section=.debug_frame \
+	    --remove-section=.debug_aranges --remove-section=.debug_pubnames --remove-section=.debug_pubtypes $< $@

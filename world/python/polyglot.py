@@ -28,6 +28,12 @@ Definitions that last (sources in /live, built again after a restart of Python; 
     save(file), load(file)  moves them to another machine; a folder of sources can be loaded, too
     forget(name)        it is not built again
 
+Live code: what is typed becomes part of the running kernel
+    link(path)          links an object or archive of any compiler
+    live.NAME           a function or variable of live code; faults in calls raise KernelFault
+    kernel.NAME         the same for the kernel's; kernel.struct("page", address), kernel.list(head, type, link)
+    live                lists it all; live.search(text), live.disassemble(name), live.source(name), live.modules()
+
 Python in ring 0
     cpl()               the privilege level of this code: 0
     limit_memory(n)     where MemoryError begins
@@ -61,8 +67,20 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
            "natives", "pages", "processes", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
+_LIVE_NAMES = ["KernelFault", "LinkError", "kernel", "link", "live"]
+__all__ += _LIVE_NAMES
+
+
 def __dir__():
-    return __all__
+    return sorted(__all__)
+
+
+def __getattr__(name):
+    # The live layer is loaded when it is first used.
+    if name not in _LIVE_NAMES:
+        raise AttributeError(f"module 'polyglot' has no attribute {name!r}")
+    import _livelayer
+    return getattr(_livelayer, name)
 
 
 # --- what happens now ------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ struct Table {
     symbol_start: extern "C" fn(u64) -> u64,
     live_control: Option<LiveControl>,
     live_enter: usize,
+    live_fail_on_return: Option<extern "C" fn(u32)>,
 }
 
 /// live_control(operation, argument, size) of live/control.h.
@@ -71,4 +72,9 @@ pub fn symbol(code: usize) -> Option<(&'static str, usize)> {
     // SAFETY: a string of the kernel's that ends with NUL and stays where it is.
     let name = unsafe { CStr::from_ptr(name) };
     Some((name.to_str().ok()?, code - (table.symbol_start)(code as u64) as usize))
+}
+
+/// Ends the live call that called back when the callback returns (live/guard.h); takes the fault's kind.
+pub fn live_fail_on_return() -> Option<extern "C" fn(u32)> {
+    entry::<Option<extern "C" fn(u32)>>(std::mem::offset_of!(Table, live_fail_on_return)).flatten()
 }

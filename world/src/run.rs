@@ -35,6 +35,7 @@ fn build(settings: Settings) -> Interpreter {
     let mut modules = rustpython_stdlib::stdlib_module_defs(&builder.ctx);
     modules.retain(|module| module.name.as_str() != "_posixsubprocess"); // it forks; process.rs has another
     modules.push(polyglot::module_def(&builder.ctx));
+    modules.push(live::native::module_def(&builder.ctx));
     modules.extend(process::module_defs(&builder.ctx));
     modules.push(live::prompt::module_def(&builder.ctx));
     builder
@@ -48,6 +49,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/processes.py", "_processes"))
         .add_frozen_modules(frozen!("../python/trace.py", "_trace"))
         .add_frozen_modules(frozen!("../python/kept.py", "_kept"))
+        .add_frozen_modules(frozen!("../python/live.py", "_livelayer"))
         .add_frozen_modules(frozen!("../python/polyglot.py", "polyglot"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");

@@ -300,6 +300,32 @@ impl TypeTable {
         Some(format!("{}:{name}", debug.unit_name(place.unit)))
     }
 
+    /// Functions of the kernel that contain an inlined copy of a function: (name, file) of each.
+    pub fn inlined_into(&mut self, name: &str) -> Vec<(String, String)> {
+        let Some(debug) = self.need_kernel().then(|| self.debug(KERNEL)).flatten() else { return Vec::new() };
+        let short = name.rsplit(':').next().unwrap_or(name);
+        let mut found = Vec::new();
+        for unit in 0..debug.units.len() as u32 {
+            let Ok(mut entries) = debug.units[unit as usize].entries_raw(None) else { continue };
+            let (mut entry, mut inside) = (Entry::null(), (isize::MAX, String::new()));
+            while !entries.is_empty() {
+                let depth = entries.next_depth();
+                let Ok(is_entry) = entries.read_entry(&mut entry) else { break };
+                if !is_entry {
+                    continue;
+                }
+                if entry.tag() == gimli::DW_TAG_subprogram {
+                    inside = (depth, debug.name(unit, &entry).unwrap_or("").to_owned());
+                } else if entry.tag() == gimli::DW_TAG_inlined_subroutine && depth > inside.0 && debug.name(unit, &entry) == Some(short) {
+                    found.push((inside.1.clone(), debug.unit_name(unit)));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
     // --- the index ---
 
     fn index(&mut self, debug: &Debug) -> usize {

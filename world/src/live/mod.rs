@@ -13,11 +13,18 @@
 //! | prompt.rs | the Python module `_live_c` (python/c_prompt.py is the prompt) |
 
 pub mod c;
+pub mod call;
+pub mod callback;
 pub mod control;
+pub mod convert;
 pub mod declare;
+pub mod disassemble;
 pub mod dwarf;
 pub mod elf;
 pub mod lines;
+pub mod load;
+pub mod names;
+pub mod native;
 pub mod prompt;
 pub mod spell;
 pub mod types;

@@ -279,6 +279,10 @@ impl TypeTable {
         &self.types[id.0 as usize]
     }
 
+    pub fn has(&self, id: TypeId) -> bool {
+        (id.0 as usize) < self.types.len()
+    }
+
     pub fn record(&self, id: TypeId) -> Option<&Record> {
         match *self.get(id) {
             Type::Record(at) => Some(&self.records[at as usize]),

@@ -1,0 +1,160 @@
+//! Linking an object or archive into the running kernel: what the world adds to the kernel's linker.
+//!
+//! `load()` scans the functions for SSE, which the kernel must know (live/control.h), hands the object over, and feeds its debug
+//! data to the type table when it is in. Errors carry the kernel's message, which lists everything that is missing.
+
+use super::control::{self, Text};
+use super::elf::{self, Object};
+use super::lines::Stabs;
+use super::types::{Language, table};
+use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, OpKind};
+
+/// How an object is loaded; `Default` publishes its symbols.
+#[derive(Default)]
+pub struct Options {
+    /// control::LOAD_...
+    pub flags: u32,
+    /// For replacements: the kernel's source file whose statics are meant, and the one function that is wanted.
+    pub bind_file: String,
+    pub only: String,
+}
+
+/// Modules that were loaded and not unloaded: id, name, language, bytes of the object.
+static MODULES: std::sync::Mutex<Vec<(u64, String, Language, usize)>> = std::sync::Mutex::new(Vec::new());
+
+pub fn modules() -> Vec<(u64, String, Language, usize)> {
+    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+}
+
+pub struct Loaded {
+    pub module: u64,
+    /// Names that were defined, replaced ones marked, a line each.
+    pub message: String,
+    pub only_address: u64,
+}
+
+/// Why it was not loaded.
+pub struct Refused {
+    pub errno: i32,
+    pub message: String,
+}
+
+impl Language {
+    /// Its number in live/control.h.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::C => control::LANGUAGE_C,
+            Self::Zig => control::LANGUAGE_ZIG,
+            Self::Rust => control::LANGUAGE_RUST,
+            Self::Python => control::LANGUAGE_PYTHON,
+            Self::Other | Self::Assembly => control::LANGUAGE_OTHER,
+        }
+    }
+}
+
+/// Links `bytes` (an object or archive) as the module `name`.
+pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> Result<Loaded, Refused> {
+    let objects = if elf::is_archive(bytes) { elf::members(bytes) } else { vec![(String::new(), bytes)] };
+    let mut sse = Vec::new();
+    for (member, object) in &objects {
+        let parsed = Object::parse(object).map_err(|why| refused(name, member, &why))?;
+        for (symbol, code) in parsed.functions() {
+            if uses_sse(code) {
+                sse.extend_from_slice(symbol.name.as_bytes());
+                sse.push(0);
+            }
+        }
+    }
+    let mut message = vec![0u8; 64 << 10];
+    let mut request = control::LoadRequest {
+        object: Text::of(bytes),
+        name: Text::of(name.as_bytes()),
+        sse: Text::of(&sse),
+        bind_file: Text::of(options.bind_file.as_bytes()),
+        only: Text::of(options.only.as_bytes()),
+        message: Text::out(&mut message),
+        flags: options.flags,
+        language: language.number(),
+        ..Default::default()
+    };
+    if let Err(error) = control::operate(control::LOAD, &mut request) {
+        let text = control::text(&message);
+        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+        let message = match errno {
+            libc::ENOSYS if text.is_empty() => "only the kernel of Polyglot OS links objects".to_owned(),
+            _ if text.is_empty() => format!("{name}: {error}"),
+            _ => text,
+        };
+        return Err(Refused { errno, message });
+    }
+    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((request.module, name.to_owned(), language, bytes.len()));
+    if options.flags & control::LOAD_HIDDEN == 0 {
+        let mut table = table();
+        for (_, object) in &objects {
+            remember(&mut table, request.module, object);
+        }
+    }
+    Ok(Loaded { module: request.module, message: control::text(&message), only_address: request.only_address })
+}
+
+fn refused(name: &str, member: &str, why: &str) -> Refused {
+    let place = if member.is_empty() { name.to_owned() } else { format!("{name}({member})") };
+    Refused { errno: libc::ENOEXEC, message: format!("{place}: {why}") }
+}
+
+/// Types and lines of a loaded object. One without debug data has none.
+fn remember(table: &mut super::types::TypeTable, module: u64, object: &[u8]) {
+    let Ok(parsed) = Object::parse(object) else { return };
+    if parsed.sections.iter().any(|section| section.name == ".debug_info") {
+        let _ = table.add_dwarf(module, object); // damaged debug data costs its names their types
+    }
+    let entries = parsed.relocated(".stab");
+    if !entries.is_empty() {
+        table.stabs.insert(module, Stabs::parse(&entries, &parsed.relocated(".stabstr")));
+    }
+}
+
+/// Unloads a module. Refused: who uses it.
+pub fn unload(module: u64, force: bool) -> Result<(), Refused> {
+    let mut message = vec![0u8; 16 << 10];
+    let mut request = control::UnloadRequest { module, force: u32::from(force), message: Text::out(&mut message), ..Default::default() };
+    if let Err(error) = control::operate(control::UNLOAD, &mut request) {
+        let text = control::text(&message);
+        return Err(Refused {
+            errno: error.raw_os_error().unwrap_or(libc::EINVAL),
+            message: if text.is_empty() { error.to_string() } else { text },
+        });
+    }
+    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|known| known.0 != module);
+    table().remove_dwarf(module);
+    Ok(())
+}
+
+/// Does the code touch registers of SSE, AVX, MMX or the x87, whose contents belong to ring-3 programs?
+pub fn uses_sse(code: &[u8]) -> bool {
+    let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        let vector = (0..instruction.op_count()).any(|at| {
+            instruction.op_kind(at) == OpKind::Register && {
+                let register = instruction.op_register(at);
+                register.is_vector_register() || register.is_mm() || register.is_st() || register.is_k()
+            }
+        });
+        let features = instruction.cpuid_features();
+        if vector || features.iter().any(|feature| matches!(feature, CpuidFeature::FPU | CpuidFeature::MMX | CpuidFeature::SSE) && !is_harmless(&instruction)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Instructions that SSE brought and that touch no such register: fences, prefetches.
+fn is_harmless(instruction: &Instruction) -> bool {
+    use iced_x86::Mnemonic;
+    matches!(
+        instruction.mnemonic(),
+        Mnemonic::Sfence | Mnemonic::Prefetcht0 | Mnemonic::Prefetcht1 | Mnemonic::Prefetcht2 | Mnemonic::Prefetchnta
+    )
+}
