@@ -141,13 +141,13 @@ live_enter:
     jne 5f
     cli
     cmpq $0, THREAD_ROLE(%r11)
-    jne 5f
+    jne 8f
     cmpl $0, THREAD_HELD_COUNT(%r11)
-    jne 5f
+    jne 8f
     cmpq $0, THREAD_LIVE_STOP(%r11)
-    jne 5f
+    jne 8f
     cmpq $0, GUARD_DEADLINE(%rbx)
-    jne 5f
+    jne 8f
 live_enter_leave:                /* interrupts off */
     mov GUARD_OUTER(%rbx), %rcx
     mov %rcx, THREAD_LIVE_GUARD(%r11)
@@ -189,6 +189,7 @@ live_enter_done:
     pop %rax
     jmp 1b
 
+8:  sti
 5:  mov %rbx, %rsp               /* something is not as it was: live_check_return repairs it, or ends the call as by a fault */
     cld
     push %rax

@@ -1,0 +1,249 @@
+/*
+ * Live code of the tests (test_live_guard.c), which calls it all live between live_code_start and live_code_end; and the way
+ * in and out of the world's role without a world. Functions that fault take what they need in RDI.
+ */
+#define CPU_CURRENT      8
+#define THREAD_STACK_TOP 0
+#define THREAD_ROLE      24
+
+.section .text, "ax"
+
+.macro FUNCTION name
+    .balign 16
+    .globl \name
+    .type \name, @function
+\name:
+    push %rbp
+    mov %rsp, %rbp
+.endm
+.macro END
+    pop %rbp
+    ret
+.endm
+
+.balign 16
+.globl live_code_start
+live_code_start:
+
+/* Wrong values in every register that a caller may rely on. */
+.macro CLOBBER
+    mov $0x1111, %ebx
+    mov $0x2222, %r12d
+    mov $0x3333, %r13d
+    mov $0x4444, %r14d
+    mov $0x5555, %r15d
+.endm
+
+FUNCTION live_code_read
+    CLOBBER
+    mov (%rdi), %rax
+    END
+FUNCTION live_code_write
+    CLOBBER
+    mov %rax, (%rdi)
+    END
+FUNCTION live_code_jump
+    CLOBBER
+    call *%rdi
+    END
+FUNCTION live_code_divide
+    CLOBBER
+    xor %edx, %edx
+    mov $1, %eax
+    xor %ecx, %ecx
+    div %rcx
+    END
+FUNCTION live_code_invalid
+    CLOBBER
+    ud2
+    END
+FUNCTION live_code_protection
+    CLOBBER
+    movabs $0x8000000000000000, %rax
+    mov (%rax), %rax
+    END
+FUNCTION live_code_breakpoint
+    CLOBBER
+    int3
+    END
+FUNCTION live_code_recurse
+    sub $64, %rsp
+    call live_code_recurse
+    add $64, %rsp
+    END
+FUNCTION live_code_wild_stack
+    CLOBBER
+    mov %rdi, %rsp
+    push %rax
+    mov %rbp, %rsp
+    END
+FUNCTION live_code_loop
+    CLOBBER
+1:  pause
+    jmp 1b
+FUNCTION live_code_loop_with_interrupts_off
+    CLOBBER
+    cli
+1:  pause
+    jmp 1b
+FUNCTION live_code_leave_interrupts_off
+    cli
+    END
+FUNCTION live_code_turn_direction
+    std
+    mov %rdi, %rax
+    END
+/* Calls rdi(rsi) and returns its result plus one. */
+FUNCTION live_code_call
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    call *%rax
+    inc %rax
+    END
+/* Calls rdi(rsi), then reads from address 16. */
+FUNCTION live_code_call_and_fault
+    CLOBBER
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    call *%rax
+    mov 16, %rax
+    END
+/* Calls rdi(rsi) for ever. */
+FUNCTION live_code_call_for_ever
+    push %rdi
+    push %rsi
+1:  mov -8(%rbp), %rax
+    mov -16(%rbp), %rdi
+    call *%rax
+    jmp 1b
+/* Calls rdi(rsi) with interrupts off, then faults. */
+FUNCTION live_code_fault_with_interrupts_off
+    cli
+    ud2
+/* a + 2b + 3c + 4d + 5e + 6f + 7g + 8h, the last two on the stack; RDX = h. */
+FUNCTION live_code_sum
+    lea (%rdi, %rsi, 2), %rax
+    lea (%rdx, %rdx, 2), %rdx
+    add %rdx, %rax
+    lea (%rax, %rcx, 4), %rax
+    lea (%r8, %r8, 4), %r8
+    add %r8, %rax
+    imul $6, %r9, %r9
+    add %r9, %rax
+    imul $7, 16(%rbp), %rdx
+    add %rdx, %rax
+    mov 24(%rbp), %rdx
+    lea (%rax, %rdx, 8), %rax
+    END
+/* What a linked module has for a function of the world: the slot lies in live_code_gate_slot. */
+.balign 16
+.globl live_code_gate
+.type live_code_gate, @function
+live_code_gate:
+    lea live_code_gate_slot(%rip), %r11
+    jmp live_world_gate
+/* Uses its red zone: rounds in RDI; RAX = 0 if all went well. */
+FUNCTION live_code_red_zone
+1:  mov %rdi, -64(%rsp)
+    mov %rdi, -128(%rsp)
+    mov $64, %ecx
+2:  dec %ecx
+    jnz 2b
+    cmp %rdi, -64(%rsp)
+    jne 3f
+    cmp %rdi, -128(%rsp)
+    jne 3f
+    dec %rdi
+    jnz 1b
+    xor %eax, %eax
+    END
+3:  mov $1, %eax
+    END
+
+.globl live_code_end
+live_code_end:
+    nop
+
+.section .data, "aw"
+.balign 8
+.globl live_code_gate_slot
+live_code_gate_slot:
+    .quad 0
+
+.section .text, "ax"
+
+/*
+ * uint64_t live_test_as_world(uint64_t world_rsp, function, argument): calls function(argument) in the world's role on that stack. The
+ * thread's kernel stack begins below what is in use of it for that time.
+ */
+FUNCTION live_test_as_world
+    push %rbx
+    push %r12
+    mov %gs:CPU_CURRENT, %rbx
+    mov THREAD_STACK_TOP(%rbx), %r12
+    lea -1024(%rsp), %rax
+    and $-16, %rax
+    sub $8, %rax
+    mov %rdx, %rcx
+    cli
+    mov %rax, THREAD_STACK_TOP(%rbx)
+    mov %rsp, (%rdi)
+    mov %rdi, %rsp
+    movl $1, THREAD_ROLE(%rbx)
+    sti
+    mov %rcx, %rdi
+    sub $16, %rsp
+    call *%rsi
+    add $16, %rsp
+    cli
+    movl $0, THREAD_ROLE(%rbx)
+    mov (%rsp), %rsp
+    mov %r12, THREAD_STACK_TOP(%rbx)
+    sti
+    pop %r12
+    pop %rbx
+    END
+
+/*
+ * uint64_t live_test_call(struct live_call *call, a, b): live_enter as the world's trampolines do it, with eight arguments: a, b, 3..8. Returns
+ * RAX, or UINT64_MAX when a callee-saved register has changed.
+ */
+FUNCTION live_test_call
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    sub $8, %rsp
+    mov $101, %ebx
+    mov $102, %r12d
+    mov $103, %r13d
+    mov $104, %r14d
+    mov $105, %r15d
+    mov %rdi, %r10
+    mov %rsi, %rdi
+    mov %rdx, %rsi
+    mov $3, %edx
+    mov $4, %ecx
+    mov $5, %r8d
+    mov $6, %r9d
+    push $8
+    push $7
+    call live_enter
+    add $16, %rsp
+    add $8, %rsp
+    lea (%rbx, %r12), %rcx
+    add %r13, %rcx
+    add %r14, %rcx
+    add %r15, %rcx
+    cmp $515, %rcx
+    je 1f
+    mov $-1, %rax
+1:  pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    END
+
+.section .note.GNU-stack, "", @progbits
