@@ -85,7 +85,7 @@ struct live_guard {
     uint32_t held_floor;
     uint32_t preempt_count;
     uint32_t irqs;            /* RFLAGS_IF, or 0 */
-    uint32_t reserved;
+    uint32_t ticks;           /* of the watchdog, that found its live code running */
     uint64_t arguments[7];    /* a patch: RDI RSI RDX RCX R8 R9 RAX */
 };
 
@@ -142,6 +142,8 @@ bool live_trap_caught(struct trap_frame *frame, uint64_t address, bool overflow)
 bool live_may_fault_in(const struct trap_frame *frame, uint64_t address);
 /* From trap.c, on the way back to the kernel role, interrupts off: thread->live_stop is set. */
 void live_stop_here(struct trap_frame *frame);
+/* From trap.c, in an NMI: does live code run for too long where nothing else can end it? Never faults, takes no lock. */
+void live_watchdog_tick(struct trap_frame *frame);
 /* From live code's library: abort(), heap checks, exit(): ends the innermost guarded call. False: there is none. */
 bool live_fault_raise(uint32_t kind, uint64_t address, const char *text);
 /* Is `address` live code, for the guard? live_is_text(), or the text of a test. */

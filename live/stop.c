@@ -12,6 +12,7 @@
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/smp.h>
 #include <arch/x86_64/trap.h>
+#include <arch/x86_64/watchdog.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/vmalloc.h>
 #include <kernel/proc/process.h>
@@ -20,6 +21,8 @@
 #include <live/private.h>
 
 #define RED_ZONE   128
+#define TICKS_WITH_INTERRUPTS_OFF (WATCHDOG_HZ * 3 / 2) /* 1.5 s */
+#define TICKS_OF_A_PATCH          (WATCHDOG_HZ * 3)     /* of CPU time in one call */
 #define STOP_RETRY (10 * NANOS_PER_MILLISECOND)
 
 /* --- threads --------------------------------------------------------------------------- */
@@ -44,6 +47,7 @@ int live_prepare_thread(void)
     struct thread *me = thread_current();
     if (me->live != NULL)
         return 0;
+    watchdog_start();
     struct live_thread *live = kzalloc(sizeof *live);
     char *stack = vmalloc(LIVE_STACK_SIZE, PAGE_USE_STACK);
     if (live == NULL || stack == NULL) {
@@ -180,6 +184,17 @@ LOCAL void live_stop_at_next_return(struct thread *me, const struct live_guard *
     }
 }
 
+/* What the frame interrupted is sent to the guard's exit, by way of code that runs where it ran. */
+LOCAL void live_stop_frame(struct trap_frame *frame, uint32_t kind)
+{
+    frame->rdi = kind;
+    frame->rsi = frame->rip;
+    frame->rdx = frame->rsp;
+    frame->rip = (uint64_t)(uintptr_t)live_stop_landing;
+    frame->rsp = ALIGN_DOWN(frame->rsp - RED_ZONE, 16);
+    frame->rflags &= ~(uint64_t)(RFLAGS_DF | RFLAGS_TF | RFLAGS_AC);
+}
+
 void live_stop_here(struct trap_frame *frame)
 {
     struct thread *me = thread_current();
@@ -190,15 +205,42 @@ void live_stop_here(struct trap_frame *frame)
     if (kind == LIVE_FAULT_NONE)
         return;
     if (guard->kind == LIVE_GUARD_WORLD && live_is_code(frame->rip)) {
-        frame->rdi = kind;
-        frame->rsi = frame->rip;
-        frame->rdx = frame->rsp;
-        frame->rip = (uint64_t)(uintptr_t)live_stop_landing;
-        frame->rsp = ALIGN_DOWN(frame->rsp - RED_ZONE, 16);
-        frame->rflags &= ~(uint64_t)(RFLAGS_DF | RFLAGS_TF | RFLAGS_AC);
+        live_stop_frame(frame, kind);
         return;
     }
     if (guard->kind == LIVE_GUARD_WORLD)
         live_stop_at_next_return(me, guard, frame->rbp);
     timer_arm(&me->live->timer, clock_monotonic() + STOP_RETRY);
+}
+
+/* --- the watchdog ---------------------------------------------------------------------------- */
+
+/*
+ * Two things nobody can press Ctrl-C for: interrupts are off, or the kernel itself waits for a function of its own that was
+ * replaced. Only what runs in live code is ended.
+ */
+void live_watchdog_tick(struct trap_frame *frame)
+{
+    struct cpu *cpu = this_cpu();
+    const struct thread *me = cpu->current;
+    struct live_guard *guard = me->role == THREAD_IN_KERNEL ? live_guard_in_force(me) : NULL;
+    bool off = !(frame->rflags & RFLAGS_IF);
+    if (guard == NULL || !off || guard != cpu->watched_guard || cpu->interrupts != cpu->watched_interrupts) {
+        cpu->watched_guard = off ? guard : NULL;
+        cpu->watched_interrupts = cpu->interrupts;
+        cpu->watched_ticks = 0;
+    }
+    if (guard == NULL)
+        return;
+    cpu->watched_ticks++;
+    if (!live_is_code(frame->rip))
+        return;
+    guard->ticks++;
+    if (cpu->watched_ticks > TICKS_WITH_INTERRUPTS_OFF) {
+        cpu->watched_guard = NULL;
+        live_stop_frame(frame, LIVE_FAULT_IRQS_OFF);
+    } else if (guard->kind == LIVE_GUARD_PATCH && guard->ticks > TICKS_OF_A_PATCH) {
+        guard->ticks = 0;
+        live_stop_frame(frame, LIVE_FAULT_TIME_LIMIT);
+    }
 }

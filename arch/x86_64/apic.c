@@ -35,6 +35,8 @@
 #define IOAPIC_VERSION  0x01
 #define IOAPIC_REDIRECTION 0x10
 #define REDIRECTION_ACTIVE_LOW (1u << 13)
+#define REDIRECTION_NMI        (4u << 8) /* edge-triggered always */
+#define DESTINATION_ALL        0xffu
 #define REDIRECTION_LEVEL      (1u << 15)
 #define REDIRECTION_MASKED     (1u << 16)
 
@@ -141,18 +143,39 @@ void apic_init(void)
         ioapic_init(acpi_info.ioapics[i].address, acpi_info.ioapics[i].first_gsi);
 }
 
-int ioapic_route(uint32_t gsi, unsigned vector, bool active_low, bool level)
+/* The I/O APIC with input `gsi`, and the register of its entry; NULL: none has it. */
+LOCAL const struct ioapic *ioapic_find(uint32_t gsi, uint32_t *reg)
 {
     for (unsigned i = 0; i < ioapic_count; i++) {
         const struct ioapic *io = &ioapics[i];
         if (gsi < io->first_gsi || gsi - io->first_gsi >= io->inputs)
             continue;
-        uint32_t reg = IOAPIC_REDIRECTION + 2 * (gsi - io->first_gsi);
-        irq_flags_t flags = spin_lock_irq(&ioapic_lock);
-        ioapic_write(io, reg + 1, cpus[0].apic_id << 24);
-        ioapic_write(io, reg, vector | (active_low ? REDIRECTION_ACTIVE_LOW : 0) | (level ? REDIRECTION_LEVEL : 0));
-        spin_unlock_irq(&ioapic_lock, flags);
-        return 0;
+        *reg = IOAPIC_REDIRECTION + 2 * (gsi - io->first_gsi);
+        return io;
     }
-    return -EINVAL;
+    return NULL;
 }
+
+/* Both halves of the entry of input `gsi`. 0 or -EINVAL. */
+LOCAL int ioapic_set(uint32_t gsi, uint32_t destination, uint32_t entry)
+{
+    uint32_t reg;
+    const struct ioapic *io = ioapic_find(gsi, &reg);
+    if (io == NULL)
+        return -EINVAL;
+    irq_flags_t flags = spin_lock_irq(&ioapic_lock);
+    ioapic_write(io, reg + 1, destination << 24);
+    ioapic_write(io, reg, entry);
+    spin_unlock_irq(&ioapic_lock, flags);
+    return 0;
+}
+
+int ioapic_route(uint32_t gsi, unsigned vector, bool active_low, bool level)
+{
+    return ioapic_set(gsi, cpus[0].apic_id,
+                      vector | (active_low ? REDIRECTION_ACTIVE_LOW : 0) | (level ? REDIRECTION_LEVEL : 0));
+}
+
+int ioapic_route_nmi(uint32_t gsi) { return ioapic_set(gsi, DESTINATION_ALL, REDIRECTION_NMI); }
+
+void ioapic_mask(uint32_t gsi) { (void)!ioapic_set(gsi, cpus[0].apic_id, REDIRECTION_MASKED); }

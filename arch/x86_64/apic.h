@@ -22,5 +22,8 @@ void *apic_registers(void);
 
 /* Input `gsi` raises `vector` on the boot CPU, unmasked. 0 or -EINVAL when no I/O APIC has it. */
 MUST_CHECK int ioapic_route(uint32_t gsi, unsigned vector, bool active_low, bool level);
+/* Each edge of input `gsi` is an NMI to every CPU. */
+MUST_CHECK int ioapic_route_nmi(uint32_t gsi);
+void ioapic_mask(uint32_t gsi);
 
 #endif

@@ -61,6 +61,11 @@ struct cpu {
     /* atomic: bit n: CPU n waits for an answer (smp.c, tlb.c) */
     volatile uint64_t tlb_requests, call_requests;
 
+    /* the watchdog's (live/stop.c) */
+    const void *watched_guard;    /* runs with interrupts off since `watched_interrupts` */
+    uint64_t watched_interrupts;
+    uint32_t watched_ticks;
+
     /* counters, written by the CPU itself */
     uint64_t interrupts, switches, steals, shoot_downs;
     nanos_t busy_time, idle_time; /* up to the last switch */

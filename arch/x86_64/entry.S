@@ -262,9 +262,10 @@ context_switch:
 .type thread_entry_kernel, @function
 thread_entry_kernel:
     call thread_started
-    mov %r12, %rdi
+    mov %rbx, %rdi
+    mov %r12, %rsi
     xor %ebp, %ebp
-    call *%rbx
+    call thread_run
     call thread_exit
     ud2
 .size thread_entry_kernel, . - thread_entry_kernel

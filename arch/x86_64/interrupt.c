@@ -13,6 +13,7 @@
 #include <arch/x86_64/cpu.h>
 #include <kernel/sched/lock.h>
 #include <kernel/time/time.h>
+#include <live/guard.h>
 
 #define IRQ_VECTORS (VECTOR_TIMER - VECTOR_IRQ_BASE)
 
@@ -60,6 +61,42 @@ int irq_register_isa(unsigned line, const char *name, irq_handler_t handler, voi
     return error;
 }
 
+/* A handler may be live code: a fault masks its line. */
+LOCAL void interrupt_call_handler(uint32_t gsi)
+{
+    struct irq_action *action = &actions[gsi];
+    irq_handler_t handler = action->handler;
+    uint64_t handled = 0;
+    action->count++;
+    if (handler != NULL
+        && live_guarded_call((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)handler, (uint64_t)(uintptr_t)action->argument, 0,
+                             &handled, action->name) != 0) {
+        ioapic_mask(gsi);
+        action->handler = NULL;
+        klog(LOG_ERROR, "irq", "%s: its handler faulted; interrupt input %u is masked", action->name, gsi);
+    }
+    if ((uint8_t)handled == 0)
+        action->unhandled++;
+}
+
+int irq_unregister_isa(unsigned line, irq_handler_t handler)
+{
+    if (line >= 16)
+        return -EINVAL;
+    uint32_t gsi = acpi_isa_route(line).gsi;
+    if (gsi >= IRQ_VECTORS)
+        return -EINVAL;
+    struct irq_action *action = &actions[gsi];
+    irq_flags_t flags = spin_lock_irq(&irq_lock);
+    int error = action->handler == handler ? 0 : -ENOENT;
+    if (error == 0)
+        action->handler = NULL;
+    spin_unlock_irq(&irq_lock, flags);
+    if (error == 0)
+        ioapic_mask(gsi);
+    return error;
+}
+
 void interrupt_dispatch(unsigned vector)
 {
     random_add_interrupt(tsc_read());
@@ -80,10 +117,7 @@ void interrupt_dispatch(unsigned vector)
         return;
     }
     if (vector - VECTOR_IRQ_BASE < IRQ_VECTORS) {
-        struct irq_action *action = &actions[vector - VECTOR_IRQ_BASE];
-        action->count++;
-        if (action->handler == NULL || !action->handler(action->argument))
-            action->unhandled++;
+        interrupt_call_handler(vector - VECTOR_IRQ_BASE);
     }
     apic_acknowledge();
 }

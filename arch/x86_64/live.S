@@ -38,6 +38,7 @@
 #define GUARD_HELD_FLOOR    120
 #define GUARD_PREEMPT       124
 #define GUARD_IRQS          128
+#define GUARD_TICKS         132
 #define GUARD_ARGUMENTS     136
 #define GUARD_SIZE          192
 #define FAULT_SIZE          400
@@ -108,6 +109,7 @@ live_enter:
     mov %r12, GUARD_LIVE_RSP(%rbx)
     movq $0, GUARD_DEADLINE(%rbx)
     movl $KIND_WORLD, GUARD_KIND(%rbx)
+    movl $0, GUARD_TICKS(%rbx)
     stmxcsr GUARD_MXCSR(%rbx)
     fnstcw GUARD_X87(%rbx)
     movl $0, GUARD_HELD_COUNT(%rbx) /* the world holds no locks, and runs with preemption and interrupts on */
@@ -400,6 +402,7 @@ live_patch_enter:
     mov %r10, GUARD_RESUME(%rsp)
     movq $0, GUARD_DEADLINE(%rsp)
     movl $KIND_PATCH, GUARD_KIND(%rsp)
+    movl $0, GUARD_TICKS(%rsp)
     pushfq
     pop %r10
     and $RFLAGS_IF, %r10d

@@ -273,6 +273,7 @@ struct trap_frame *trap_dispatch_paranoid(struct trap_frame *frame, bool gs_was_
     case VECTOR_NMI:
         panic_stop_if_panicking();
         smp_note_nmi(frame);
+        live_watchdog_tick(frame);
         __atomic_add_fetch(&interrupt_nmi_count, 1, __ATOMIC_RELAXED);
         return NULL;
     case VECTOR_DEBUG:

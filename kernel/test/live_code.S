@@ -246,4 +246,42 @@ FUNCTION live_test_call
     pop %rbx
     END
 
+/* uint64_t live_test_patched(struct live_patch_call *patch, a, b): a call of a function that was replaced, with eight arguments as above. */
+FUNCTION live_test_patched
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    sub $8, %rsp
+    mov $101, %ebx
+    mov $102, %r12d
+    mov $103, %r13d
+    mov $104, %r14d
+    mov $105, %r15d
+    mov %rdi, %r11
+    mov %rsi, %rdi
+    mov %rdx, %rsi
+    mov $3, %edx
+    mov $4, %ecx
+    mov $5, %r8d
+    mov $6, %r9d
+    push $8
+    push $7
+    call live_patch_enter
+    add $24, %rsp
+    lea (%rbx, %r12), %rcx
+    add %r13, %rcx
+    add %r14, %rcx
+    add %r15, %rcx
+    cmp $515, %rcx
+    je 1f
+    mov $-1, %rax
+1:  pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    END
+
 .section .note.GNU-stack, "", @progbits

@@ -30,5 +30,6 @@ uint64_t live_code_red_zone(uint64_t rounds, uint64_t unused);
 
 uint64_t live_test_as_world(uint64_t world_rsp, uint64_t (*function)(uint64_t), uint64_t argument);
 uint64_t live_test_call(struct live_call *call, uint64_t a, uint64_t b);
+uint64_t live_test_patched(struct live_patch_call *patch, uint64_t a, uint64_t b);
 
 #endif

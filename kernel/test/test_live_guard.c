@@ -350,3 +350,113 @@ KTEST(live_guard, a_guarded_call_of_the_kernel_survives_every_fault)
     KTEST_EQUAL(live_guarded_call(live_code_call, (uint64_t)(uintptr_t)live_test_take_locks, 2, &result, "ktest"), LIVE_FAULT_LOCK_HELD);
     KTEST_ASSERT(live_test_is_clean() && live_test_locks_are_free());
 }
+
+/* --- patches ------------------------------------------------------------------------------------------- */
+
+static uint64_t live_test_faults_seen;
+
+LOCAL uint64_t live_test_patch_faulted(struct live_patch_call *call, const struct live_fault *fault)
+{
+    (void)call;
+    live_test_faults_seen += fault->kind != LIVE_FAULT_NONE;
+    return 0;
+}
+
+LOCAL uint64_t live_test_run_instead(struct live_patch_call *call, const struct live_fault *fault)
+{
+    (void)call, (void)fault;
+    return (uint64_t)(uintptr_t)live_code_sum;
+}
+
+KTEST(live_guard, a_patch_gives_its_failure_value_to_the_direct_caller)
+{
+    live_test_begin();
+    struct live_patch_call patch = { .failure_value = (uint64_t)-14, .stack_bytes = 16, .faulted = live_test_patch_faulted,
+                                     .name = "ktest: a patch" };
+    live_test_faults_seen = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(faulty); i++) {
+        patch.target = (uint64_t)(uintptr_t)faulty[i].function;
+        KTEST_EQUAL(live_test_patched(&patch, faulty[i].argument, 0), -14);
+        KTEST_ASSERT(live_test_is_clean());
+        spin_lock(&live_test_spinlock);
+        uint64_t irqs = irqs_disable();
+        uint64_t result = live_test_patched(&patch, faulty[i].argument, 0);
+        bool as_before = !irqs_are_enabled() && spin_is_held_by_me(&live_test_spinlock);
+        irqs_restore(irqs);
+        spin_unlock(&live_test_spinlock);
+        KTEST_ASSERT(as_before && result == (uint64_t)-14 && live_test_is_clean());
+    }
+    KTEST_EQUAL(live_test_faults_seen, 2 * ARRAY_COUNT(faulty));
+}
+
+KTEST(live_guard, a_patch_passes_arguments_and_may_be_run_in_another_version)
+{
+    live_test_begin();
+    const int64_t sum = 1 + 2 * 2 + 3 * 3 + 4 * 4 + 5 * 5 + 6 * 6 + 7 * 7 + 8 * 8;
+    struct live_patch_call patch = { .target = (uint64_t)(uintptr_t)live_code_sum, .stack_bytes = 16, .name = "ktest: a patch" };
+    KTEST_EQUAL(live_test_patched(&patch, 1, 2), sum);
+    patch.target = (uint64_t)(uintptr_t)live_code_read;
+    patch.faulted = live_test_run_instead;
+    KTEST_EQUAL(live_test_patched(&patch, 1, 2), sum);
+    KTEST_ASSERT(live_test_is_clean());
+}
+
+/* --- interrupt context, the watchdog ------------------------------------------------------------------------ */
+
+struct live_test_timer {
+    struct timer timer;
+    volatile uint32_t fired;
+};
+
+LOCAL bool live_test_fire(void (*function)(struct timer *), struct live_test_timer *timer)
+{
+    timer_init(&timer->timer, function);
+    timer_arm(&timer->timer, clock_monotonic() + NANOS_PER_MILLISECOND);
+    nanos_t end = clock_monotonic() + PATIENCE;
+    while (timer->timer.cpu >= 0 && clock_monotonic() < end)
+        thread_yield();
+    bool fired = timer->timer.cpu < 0;
+    timer_cancel(&timer->timer);
+    return fired;
+}
+
+KTEST(live_guard, timers_survive_their_functions)
+{
+    live_test_begin();
+    struct live_test_timer timer;
+    KTEST_ASSERT(live_test_fire((void (*)(struct timer *))(uintptr_t)live_code_invalid, &timer));
+    KTEST_ASSERT(live_test_fire((void (*)(struct timer *))(uintptr_t)live_code_recurse, &timer));
+    KTEST_ASSERT(live_test_fire((void (*)(struct timer *))(uintptr_t)live_code_divide, &timer));
+    KTEST_ASSERT(live_test_is_clean());
+}
+
+KTEST(live_guard, a_thread_of_live_code_ends_alone)
+{
+    live_test_begin();
+    for (size_t i = 0; i < ARRAY_COUNT(faulty); i++) {
+        struct thread *thread = thread_create("ktest live", (void (*)(void *))(uintptr_t)faulty[i].function,
+                                              (void *)(uintptr_t)faulty[i].argument);
+        KTEST_ASSERT(thread != NULL);
+        thread_start(thread);
+        nanos_t end = clock_monotonic() + PATIENCE;
+        while (thread->state != THREAD_DEAD && clock_monotonic() < end)
+            thread_yield();
+        bool dead = thread->state == THREAD_DEAD;
+        thread_put(thread);
+        KTEST_ASSERT(dead);
+    }
+}
+
+KTEST(live_guard, the_watchdog_ends_loops_with_interrupts_off)
+{
+    live_test_begin();
+    struct live_test_timer timer;
+    KTEST_EQUAL(live_test_from_world(live_code_loop_with_interrupts_off, 0, 0, 0, NULL), LIVE_FAULT_IRQS_OFF);
+    KTEST_ASSERT(live_test_is_clean());
+    KTEST_EQUAL(live_guarded_call(live_code_loop_with_interrupts_off, 0, 0, NULL, "ktest: a loop"), LIVE_FAULT_IRQS_OFF);
+    KTEST_ASSERT(live_test_is_clean());
+    KTEST_ASSERT(live_test_fire((void (*)(struct timer *))(uintptr_t)live_code_loop, &timer));
+    struct live_patch_call patch = { .target = (uint64_t)(uintptr_t)live_code_loop, .failure_value = 5, .name = "ktest: a loop" };
+    KTEST_EQUAL(live_test_patched(&patch, 1, 2), 5);
+    KTEST_ASSERT(live_test_is_clean());
+}

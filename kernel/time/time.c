@@ -21,6 +21,7 @@
 #include <kernel/time/storm.h>
 #include <kernel/time/time.h>
 #include <lib/atomic.h>
+#include <live/guard.h>
 
 #define HPET_WINDOW 1024
 #define NOT_ARMED   INT64_MAX
@@ -126,6 +127,29 @@ LOCAL struct timer *timer_take_due_locked(struct timer_queue *queue, nanos_t now
     return timer;
 }
 
+/* The function of a live timer faulted: it is not to fire again. The timer may have been freed: only looked for by address. */
+LOCAL void timer_disable(struct timer_queue *queue, const struct timer *timer)
+{
+    irq_flags_t flags = spin_lock_irq(&queue->lock);
+    for (struct tree_node *node = tree_first(&queue->timers); node != NULL; node = tree_next(node)) {
+        if (timer_of(node) != timer)
+            continue;
+        tree_remove(&queue->timers, node);
+        timer_of(node)->cpu = -1;
+        break;
+    }
+    spin_unlock_irq(&queue->lock, flags);
+}
+
+/* What a timer calls may be live code: a fault disables it. */
+LOCAL void timer_run(struct timer_queue *queue, struct timer *timer)
+{
+    void (*function)(struct timer *timer) = timer->function;
+    if (live_guarded_call((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)function, (uint64_t)(uintptr_t)timer, 0, NULL,
+                          "a timer, which is disabled now") != 0)
+        timer_disable(queue, timer);
+}
+
 void time_interrupt(void)
 {
     struct timer_queue *queue = &timer_queues[this_cpu()->id];
@@ -134,7 +158,7 @@ void time_interrupt(void)
     struct timer *timer;
     while ((timer = timer_take_due_locked(queue, clock_device_now())) != NULL) {
         spin_unlock_irq(&queue->lock, flags);
-        timer->function(timer); /* may free the timer */
+        timer_run(queue, timer); /* may free the timer */
         flags = spin_lock_irq(&queue->lock);
         queue->running = NULL;
     }
