@@ -44,6 +44,7 @@
 #include <kernel/vfs/vfs.h>
 #include <lib/parse.h>
 #include <lib/string.h>
+#include <live/init.h>
 
 #define MAX_BOOT_STEPS 48
 #define MINIMUM_FREE_PAGES (48ULL << 8) /* 48 MiB, for the world to start in */
@@ -231,6 +232,7 @@ static const struct boot_step late_steps[] = {
     { "keyboard", keyboard_init },
     { "monitor", monitor_init },
     { "host channel", host_init },
+    { "live layer", live_init },
     { "initramfs", main_unpack_initramfs },
     { "world", world_start },
 };

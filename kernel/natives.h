@@ -25,6 +25,9 @@ struct polyglot_natives {
      * read (NULL: unknown), and its first address (0). Also for signal handlers. */
     const char *(*symbol_name)(uint64_t address);
     uint64_t (*symbol_start)(uint64_t address);
+    /* Operations of the live layer: live/control.h. */
+    int64_t (*live_control)(uint32_t operation, uint64_t argument, uint64_t size);
+    void (*live_enter)(void); /* guarded calls of live code: live/guard.h */
 };
 
 extern const struct polyglot_natives polyglot_natives;

@@ -13,6 +13,7 @@
 #include <kernel/symbols.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/live.h>
 
 struct symbol {
     uint64_t address;
@@ -148,6 +149,8 @@ const char *symbol_find(uint64_t address, uint64_t *offset)
 {
     if (address >= WORLD_IMAGE_BASE && address < WORLD_IMAGE_END)
         return symbol_find_in_world(address, offset);
+    if (address >= LIVE_AREA_BASE && address < LIVE_AREA_END)
+        return live_symbol_find(address, offset);
     if (symbol_count == 0 || address < KERNEL_IMAGE_BASE || address >= KERNEL_IMAGE_END)
         return NULL;
     size_t low = 0, high = symbol_count;

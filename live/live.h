@@ -55,6 +55,8 @@ MUST_CHECK int live_lookup(const char *name, struct live_symbol_info *info);
 const char *live_symbol_find(uint64_t address, uint64_t *offset);
 /* Does `address` lie in the live area's text (modules, stubs, gates)? Context: any. */
 bool live_is_text(uint64_t address);
+/* The world ended: its names mean nothing until the next one exports them again; calls of them fault. Sleepable. */
+void live_world_forget(void);
 /* The symbol whose stub, code or data contains `address`: its LIVE_FLAG_...; 0: none. Context: any. */
 uint32_t live_symbol_flags(uint64_t address);
 
@@ -80,6 +82,10 @@ void live_module_on_free(void (*hook)(uint64_t module));
 bool live_module_is_referenced(uint64_t module);
 /* Frees a module that is not referenced, without asking whether a thread is in it. 0, -ENOENT, -EBUSY. Sleepable. */
 MUST_CHECK int live_module_free(uint64_t module);
+/* `hook(module)` is called, in a thread, whenever a module may have become free of names: it was unloaded or wholly
+ * replaced. Who sets it frees the module by live_module_free() once no thread is in it. Without a hook modules that are
+ * unloaded are freed at once and those that were replaced stay. At boot. */
+void live_module_on_old(void (*hook)(uint64_t module));
 /* Calls `visit` for the ids of modules all of whose definitions were replaced, as of now. Context: sleepable; nothing is
  * locked meanwhile. */
 void live_module_for_each_old(void (*visit)(uint64_t module, void *context), void *context);

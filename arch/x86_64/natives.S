@@ -45,5 +45,6 @@ NATIVE native_clock_monotonic, clock_monotonic
 NATIVE native_log_size, klog_size
 NATIVE native_symbol_name, symbol_name
 NATIVE native_symbol_start, symbol_start
+NATIVE native_live_control, live_control
 
 .section .note.GNU-stack, "", @progbits

@@ -105,6 +105,26 @@ LOCAL void report_devices(const struct report_output *output)
     report_print(output, "power\t%s\n", acpi_info.can_power_off ? "ACPI soft-off" : "no soft-off");
 }
 
+static void (*write_live)(const struct report_output *output), (*write_symbols)(const struct report_output *output);
+
+void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output))
+{
+    write_live = modules;
+    write_symbols = symbols;
+}
+
+LOCAL void report_live(const struct report_output *output)
+{
+    if (write_live != NULL)
+        write_live(output);
+}
+
+LOCAL void report_symbols(const struct report_output *output)
+{
+    if (write_symbols != NULL)
+        write_symbols(output);
+}
+
 const struct report_kind report_kinds[] = {
     { "cpus", "every CPU: what it runs, what it did", report_cpus },
     { "backtraces", "where every CPU is, asked by NMI: also one that hangs", report_backtraces },
@@ -115,6 +135,8 @@ const struct report_kind report_kinds[] = {
     { "interrupts", "vectors and their counts", report_interrupts },
     { "devices", "what was found", report_devices },
     { "boot", "boot steps and their times", report_boot },
+    { "live", "live modules: language, size, what they use", report_live },
+    { "symbols", "names for live code: exports of the kernel, live definitions, the world's", report_symbols },
 };
 const size_t report_kind_count = ARRAY_COUNT(report_kinds);
 

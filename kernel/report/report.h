@@ -28,6 +28,9 @@ extern const size_t report_kind_count;
 /* NULL: no such report. */
 const struct report_kind *report_find(const char *name);
 
+/* The reports "live" (modules) and "symbols" are the live layer's, which lies above this module: it says who writes them. */
+void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output));
+
 void report_print(const struct report_output *output, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The frames of one thread by name, a line each. False: no such thread. */

@@ -1,0 +1,13 @@
+/* The boot step of the live layer. */
+#include <kernel/boot_file.h>
+#include <kernel/report/report.h>
+#include <live/init.h>
+#include <live/linker.h>
+
+void live_init(void)
+{
+    size_t size;
+    const uint8_t *file = boot_file_find("kernel", &size);
+    kernel_symbols_init(file, file == NULL ? 0 : size);
+    report_set_live(live_report_modules, live_report_symbols);
+}

@@ -1,0 +1,91 @@
+/*
+ * Unloading a module: refused while others use what it defines, unless forced; then its names mean nothing, its exit
+ * functions run under a guard, and its memory goes when no thread is in it any more (live_module_on_old).
+ */
+#include <abi/errno.h>
+#include <live/linker.h>
+
+/* A use by another module, unless that one is left over from before a replacement. */
+LOCAL bool live_use_counts(const struct live_use *use, const struct live_module *leaving)
+{
+    return use->module != leaving && use->module->state <= LIVE_MODULE_LOADED
+           && (live_module_is_current(use->module) || use->module->published == 0);
+}
+
+LOCAL unsigned live_unload_tell_users(const struct live_module *module, const struct live_symbol *symbol, struct message *message)
+{
+    unsigned users = 0;
+    list_for_each(node, &symbol->users) {
+        const struct live_use *use = container_of(node, struct live_use, symbol_link);
+        if (!live_use_counts(use, module))
+            continue;
+        message_add(message, "%s is used by %s (module %llu)", symbol->name, use->module->name, (unsigned long long)use->module->id);
+        users++;
+    }
+    return users;
+}
+
+LOCAL unsigned live_unload_count_users(const struct live_module *module, struct message *message)
+{
+    unsigned users = 0;
+    list_for_each(node, &module->defined)
+        users += live_unload_tell_users(module, container_of(node, struct live_symbol, module_link), message);
+    list_for_each(node, &module->stored) {
+        const struct live_symbol *symbol = container_of(node, struct live_symbol, storage_link);
+        if (symbol->module == module)
+            continue;
+        users += live_unload_tell_users(module, symbol, message);
+        message_add(message, "%s, which %s (module %llu) defines now, is kept where it was: in this module", symbol->name,
+                    symbol->module->name, (unsigned long long)symbol->module->id);
+        users++;
+    }
+    return users;
+}
+
+LOCAL void live_unload_undefine(struct live_module *module)
+{
+    while (!list_is_empty(&module->defined))
+        live_symbol_define(container_of(module->defined.next, struct live_symbol, module_link), NULL, NULL, 0);
+    while (!list_is_empty(&module->stored))
+        live_symbol_define(container_of(module->stored.next, struct live_symbol, storage_link), NULL, NULL, 0);
+}
+
+LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found, struct message *message)
+{
+    struct live_module *module = live_module_by_id(id);
+    *found = module;
+    if (module == NULL || module->state > LIVE_MODULE_LOADED) {
+        message_add(message, "there is no module %llu", (unsigned long long)id);
+        return -ENOENT;
+    }
+    if (module->state == LIVE_MODULE_LOADING) {
+        message_add(message, "module %llu is being loaded", (unsigned long long)id);
+        return -EBUSY;
+    }
+    if (module->holders != 0) {
+        message_add(message, "%s (module %llu) is held by a replacement or a driver", module->name, (unsigned long long)id);
+        return -EBUSY;
+    }
+    if (!force && live_unload_count_users(module, message) != 0)
+        return -EBUSY;
+    live_unload_undefine(module);
+    /* Until its exit functions have run it is not freed. */
+    module->state = LIVE_MODULE_LOADING;
+    return 0;
+}
+
+int live_unload(uint64_t id, bool force, struct message *message)
+{
+    struct live_module *module;
+    mutex_lock(&live_mutex);
+    int error = live_unload_begin(id, force, &module, message);
+    mutex_unlock(&live_mutex);
+    if (error != 0)
+        return error;
+    (void)!live_module_run(module->fini, module->fini_count, "exit", message);
+    mutex_lock(&live_mutex);
+    module->state = LIVE_MODULE_UNLOADED;
+    mutex_unlock(&live_mutex);
+    live_module_check_old(id);
+    return 0;
+}
