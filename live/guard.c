@@ -335,6 +335,7 @@ const char *live_fault_name(uint32_t kind)
 LOCAL void live_log_fault(const struct live_fault *fault, const char *what)
 {
     char name[96];
+    thread_current()->live_reporting++;
     klog(LOG_ERROR, "live", "%s: %s at %#llx%s%s", what, live_fault_name(fault->kind), (unsigned long long)fault->address,
          fault->text[0] != '\0' ? ": " : "", fault->text);
     for (uint32_t i = 0; i < fault->frame_count; i++)
@@ -342,6 +343,7 @@ LOCAL void live_log_fault(const struct live_fault *fault, const char *what)
              symbol_format(fault->frames[i] - (i != 0), name, sizeof name));
     if (fault->locks_released != 0)
         klog(LOG_ERROR, "live", "  %llu locks that it held were released", (unsigned long long)fault->locks_released);
+    thread_current()->live_reporting--;
 }
 
 LOCAL void live_guard_prepare(struct live_guard *guard, struct live_fault *fault)
@@ -395,7 +397,7 @@ struct live_patch_outcome live_patch_ended(struct live_guard *guard)
     struct live_patch_call *call = (struct live_patch_call *)(uintptr_t)guard->call;
     thread_current()->live_guard = guard->outer;
     irqs_restore(guard->irqs);
+    uint64_t instead = call->faulted != NULL ? call->faulted(call, guard->fault) : 0; /* first: the log may need the function */
     live_log_fault(guard->fault, call->name != NULL ? call->name : "a replaced function");
-    uint64_t instead = call->faulted != NULL ? call->faulted(call, guard->fault) : 0;
     return (struct live_patch_outcome){ instead, call->failure_value };
 }

@@ -118,7 +118,7 @@ struct live_patch_call {
     uint64_t target;          /* the code to call; read once per call */
     uint64_t failure_value;   /* what the direct caller gets after a fault */
     uint64_t stack_bytes;     /* of arguments on the stack, a multiple of 8 */
-    /* After a fault, in the context of the call (interrupts off if they were), the fault already logged; NULL: nothing more to do. Returns the
+    /* After a fault, in the context of the call (interrupts off if they were), before the fault is logged; NULL: nothing to do. Returns the
      * address of code that is run instead with the same arguments, or 0: the failure value is returned. */
     uint64_t (*faulted)(struct live_patch_call *call, const struct live_fault *fault);
     const char *name;         /* for the log */

@@ -13,6 +13,8 @@ struct exception_entry {
     uint64_t fixup;
 };
 extern const struct exception_entry __extable_start[], __extable_end[];
+/* Addresses of the functions that begin with the nop of -fpatchable-function-entry. */
+extern const uint64_t __patchable_start[], __patchable_end[];
 
 static inline vaddr_t section_address(const char *symbol) { return (vaddr_t)(uintptr_t)symbol; }
 

@@ -12,6 +12,7 @@
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/sections.h>
 #include <arch/x86_64/smp_private.h>
+#include <arch/x86_64/text_patch.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/mm/space.h>
@@ -104,11 +105,11 @@ struct trap_frame *trap_select_stack(struct trap_frame *frame)
     } else {
         /* The stack is used up, or RSP is wild: report from a stack of its own. */
         struct trap_frame *copy = (struct trap_frame *)(uintptr_t)(this_cpu()->emergency_stack_top - sizeof *frame - 8);
-        memcpy(copy, frame, sizeof *copy);
+        __builtin_memcpy_inline(copy, frame, sizeof *copy); /* no call: memcpy() may be in the middle of a replacement */
         return copy;
     }
     struct trap_frame *copy = (struct trap_frame *)(uintptr_t)target;
-    memcpy(copy, frame, sizeof *copy);
+    __builtin_memcpy_inline(copy, frame, sizeof *copy);
     return copy;
 }
 
@@ -217,6 +218,8 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
 /* From entry.S, on the thread's kernel stack, interrupts off. */
 void trap_dispatch(struct trap_frame *frame)
 {
+    if (frame->vector == VECTOR_BREAKPOINT && frame->role == THREAD_IN_KERNEL && text_patch_breakpoint(frame))
+        return; /* before anything that could be patched itself */
     if (frame->vector < VECTOR_IRQ_BASE) {
         uint64_t address = trap_read_cr2();
         if (frame->role == THREAD_IN_KERNEL && trap_is_on_emergency_stack(frame))

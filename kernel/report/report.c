@@ -11,6 +11,7 @@
 #include <kernel/report/report.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/patch.h>
 
 #define MAX_CACHES 128
 
@@ -134,6 +135,7 @@ const struct report_kind report_kinds[] = {
     { "locks", "locks that are held, and by whom", report_locks },
     { "interrupts", "vectors and their counts", report_interrupts },
     { "devices", "what was found", report_devices },
+    { "replacements", "kernel functions that were replaced: versions, trials, faults", live_patch_report },
     { "boot", "boot steps and their times", report_boot },
     { "live", "live modules: language, size, what they use", report_live },
     { "symbols", "names for live code: exports of the kernel, live definitions, the world's", report_symbols },

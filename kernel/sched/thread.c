@@ -765,3 +765,13 @@ void thread_for_each(void (*visit)(struct thread *thread, void *context), void *
         visit(container_of(node, struct thread, all_link), context);
     spin_unlock_irq(&threads_lock, flags);
 }
+
+bool thread_visit_saved(struct thread *thread, void (*visit)(struct thread *thread, void *context), void *context)
+{
+    struct run_queue *queue = thread_lock_queue(thread);
+    bool saved = thread->state != THREAD_RUNNING;
+    if (saved)
+        visit(thread, context);
+    spin_release(&queue->lock);
+    return saved;
+}

@@ -92,6 +92,9 @@ struct thread {
     bool restarted;              /* the current syscall is: its relative time goes on */
     nanos_t restart_deadline;    /* of the relative time that a syscall was given last */
     struct abi_siginfo *fault_info; /* siginfo of the pending forced signal */
+
+    uint32_t live_reporting;     /* own thread: how many reports of faults it is in (live/guard.c) */
+    uint64_t stack_scan;         /* atomic: the last scan of all stacks that has seen this one (live/reclaim.c) */
 };
 
 /* The running thread. */
@@ -154,5 +157,8 @@ void thread_get_running_name(int32_t id, char name[THREAD_NAME_SIZE]); /* of the
 
 /* Calls `visit` for every thread, under the thread-list lock (no sleeping); a thread's process stays valid meanwhile. */
 void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);
+/* Calls `visit` while the thread does not run, its registers are saved on its stack, and that stays so. False: it runs on a CPU.
+ * Interrupts off; also inside of thread_for_each(). `visit` takes no locks. */
+MUST_CHECK bool thread_visit_saved(struct thread *thread, void (*visit)(struct thread *thread, void *context), void *context);
 
 #endif
