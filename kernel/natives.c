@@ -12,4 +12,5 @@ const struct polyglot_natives polyglot_natives = {
     .symbol_start = native_symbol_start,
     .live_control = native_live_control,
     .live_enter = live_enter,
+    .live_fail_on_return = native_live_fail_on_return,
 };

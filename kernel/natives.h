@@ -28,6 +28,7 @@ struct polyglot_natives {
     /* Operations of the live layer: live/control.h. */
     int64_t (*live_control)(uint32_t operation, uint64_t argument, uint64_t size);
     void (*live_enter)(void); /* guarded calls of live code: live/guard.h */
+    void (*live_fail_on_return)(uint32_t kind); /* of a callback that raised: its live call ends; live/guard.h */
 };
 
 extern const struct polyglot_natives polyglot_natives;

@@ -45,12 +45,6 @@ STATIC_ASSERT(offsetof(struct thread, live_callback_failed) == 92 && offsetof(st
 STATIC_ASSERT(offsetof(struct thread, held_count) == 624 && offsetof(struct thread, held_floor) == 628, "live.S");
 STATIC_ASSERT(offsetof(struct thread, signal_check) == 681, "live.S");
 
-/* Until the linker is there. */
-__attribute__((weak)) bool live_is_text(uint64_t address) { return address >= LIVE_AREA_BASE && address < LIVE_AREA_END; }
-__attribute__((weak)) uint64_t live_module_of(uint64_t address) { return (void)address, 0; }
-__attribute__((weak)) void live_module_account(uint64_t module, int64_t bytes) { (void)module, (void)bytes; }
-__attribute__((weak)) const char *live_symbol_find(uint64_t address, uint64_t *offset) { return (void)address, (void)offset, NULL; }
-
 static uint64_t test_text_start, test_text_end; /* tests only */
 
 void live_set_test_text(uint64_t start, uint64_t end)

@@ -1,4 +1,5 @@
 /* The heap of live code; the contract is in heap.h. */
+#include <kernel/export.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
 #include <kernel/mm/vmalloc.h>
@@ -263,3 +264,8 @@ void *realloc(void *pointer, size_t size)
 }
 
 void free(void *pointer) { heap_give(pointer, (uint64_t)(uintptr_t)__builtin_return_address(0)); }
+
+EXPORT(malloc, ANY);
+EXPORT(calloc, ANY);
+EXPORT(realloc, ANY);
+EXPORT(free, ANY);

@@ -1,6 +1,7 @@
 /* The boot step of the live layer. */
 #include <kernel/boot_file.h>
 #include <kernel/report/report.h>
+#include <live/heap.h>
 #include <live/init.h>
 #include <live/linker.h>
 
@@ -9,5 +10,6 @@ void live_init(void)
     size_t size;
     const uint8_t *file = boot_file_find("kernel", &size);
     kernel_symbols_init(file, file == NULL ? 0 : size);
+    live_module_on_free(live_heap_free_module);
     report_set_live(live_report_modules, live_report_symbols);
 }

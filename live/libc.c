@@ -1,6 +1,7 @@
 /* C's library for live code: output, ends, numbers (live/libc.h); strings are in libc_string.c. */
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
+#include <kernel/export.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/proc/process.h>
@@ -236,3 +237,30 @@ int rand(void)
     libc_seed = next;
     return (int)(next >> 33);
 }
+
+EXPORT(printf, ANY);
+EXPORT(vprintf, ANY);
+EXPORT(sprintf, ANY);
+EXPORT(vsprintf, ANY);
+EXPORT(snprintf, ANY);
+EXPORT(vsnprintf, ANY);
+EXPORT(dprintf, ANY);
+EXPORT(vdprintf, ANY);
+EXPORT(puts, ANY);
+EXPORT(putchar, ANY);
+EXPORT(exit, ANY);
+EXPORT(_exit, ANY);
+EXPORT(abort, ANY);
+EXPORT(__assert_fail, ANY);
+EXPORT(abs, ANY);
+EXPORT(labs, ANY);
+EXPORT(llabs, ANY);
+EXPORT(atoi, ANY);
+EXPORT(atol, ANY);
+EXPORT(atoll, ANY);
+EXPORT(strtol, ANY);
+EXPORT(strtoul, ANY);
+EXPORT(strtoll, ANY);
+EXPORT(strtoull, ANY);
+EXPORT(rand, ANY);
+EXPORT(srand, ANY);

@@ -1,4 +1,5 @@
 /* C's library for live code: strings, sorting and searching (live/libc.h). */
+#include <kernel/export.h>
 #include <lib/string.h>
 #include <live/heap.h>
 #include <live/libc.h>
@@ -128,3 +129,17 @@ void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, c
         libc_sift_down(base, 0, left, size, compare);
     }
 }
+
+EXPORT(strcpy, ANY);
+EXPORT(strncpy, ANY);
+EXPORT(strcat, ANY);
+EXPORT(strncat, ANY);
+EXPORT(strdup, ANY);
+EXPORT(strspn, ANY);
+EXPORT(strcspn, ANY);
+EXPORT(strpbrk, ANY);
+EXPORT(strtok_r, ANY);
+EXPORT(toupper, ANY);
+EXPORT(tolower, ANY);
+EXPORT(qsort, ANY);
+EXPORT(bsearch, ANY);

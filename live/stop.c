@@ -21,8 +21,8 @@
 #include <live/private.h>
 
 #define RED_ZONE   128
-#define TICKS_WITH_INTERRUPTS_OFF (WATCHDOG_HZ * 3 / 2) /* 1.5 s */
-#define TICKS_OF_A_PATCH          (WATCHDOG_HZ * 3)     /* of CPU time in one call */
+#define TICKS_WITH_INTERRUPTS_OFF WATCHDOG_HZ     /* 1 s */
+#define TICKS_OF_A_PATCH          (2 * WATCHDOG_HZ) /* of CPU time in one call */
 #define STOP_RETRY (10 * NANOS_PER_MILLISECOND)
 
 /* --- threads --------------------------------------------------------------------------- */

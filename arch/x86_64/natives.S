@@ -46,5 +46,6 @@ NATIVE native_log_size, klog_size
 NATIVE native_symbol_name, symbol_name
 NATIVE native_symbol_start, symbol_start
 NATIVE native_live_control, live_control
+NATIVE native_live_fail_on_return, live_fail_on_return
 
 .section .note.GNU-stack, "", @progbits
