@@ -648,7 +648,10 @@ impl TypeTable {
             }
         }
         let align = debug.number(entry, gimli::DW_AT_alignment).unwrap_or(0);
-        let id = self.make_record(Record { tag, name: name.clone(), size, align: align.max(1), complete: true, packed: false, fields: Vec::new() });
+        // The outline stands for the fields until they are known, so that other units' copies are recognised meanwhile.
+        let void = self.make(Type::Void);
+        let fields = outline.iter().map(|(name, offset)| Field { name: name.clone(), ty: void, offset: *offset, bits: None }).collect();
+        let id = self.make_record(Record { tag, name: name.clone(), size, align: align.max(1), complete: true, packed: false, fields });
         self.pool.memo.insert(place, id); // fields may point back here
         self.remember_tag(tag, name, id);
         let mut fields = Vec::new();

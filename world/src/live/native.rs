@@ -307,7 +307,7 @@ mod _live {
         let text = declaration.to_string();
         let mut table = table();
         let ty = super::super::names::parse(&mut table, &text)?;
-        let name = super::super::names::declared_name(&text)?.to_owned();
+        let name = super::super::names::declared_name(&mut table, &text)?;
         let function = matches!(table.get(table.strip(ty)), Type::Function { .. });
         table.define(super::super::types::Symbol {
             name: name.as_str().into(),
@@ -320,6 +320,14 @@ mod _live {
             module: 0,
         });
         Some(name)
+    }
+
+    /// Defines what C text declares (structures, typedefs, functions, variables) as a module's; the names of functions and
+    /// variables. ValueError: it was not understood; what stands before is defined.
+    #[pyfunction]
+    fn define_c(text: PyStrRef, module: u64, vm: &VirtualMachine) -> PyResult<Vec<PyObjectRef>> {
+        let names = super::super::names::define_c(&mut table(), &text.to_string(), module).map_err(|why| vm.new_value_error(why))?;
+        Ok(names.into_iter().map(|name| name.to_pyobject(vm)).collect())
     }
 
     fn check(id: u32, table: &TypeTable, vm: &VirtualMachine) -> PyResult<TypeId> {
