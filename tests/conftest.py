@@ -26,6 +26,9 @@ CPUS = int(os.environ.get("POLYGLOT_CPUS", "1"))
 HOST_BUILD = ROOT / "build" / "tests" / "host"
 # Those run in our own Python, hosted and inside: host/test_guest_hosted.py, system/test_guest_inside.py.
 collect_ignore = ["guest"]
+# Below `make test` these name a job server whose descriptors pytest does not inherit: make, cargo and rustc complain.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(name, None)
 SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
 
 

@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import signal
+import termios
 import time
 from pathlib import Path
 
@@ -192,6 +193,34 @@ def test_interrupt_drops_the_line(start):
     prompt.enter("def f():").type("\x03").expect("KeyboardInterrupt")
     prompt.expect(">>> ")
     prompt.enter("2 + 2").expect(r"\n4\n")
+
+
+def test_interrupt_between_lines_drops_the_block(start):
+    """Ctrl-C while no line is read and nothing runs: the terminal makes it a signal that is seen before the next line."""
+    prompt = start()
+    # Native code that looks at no signal, the compiler, is busy with the block so far.
+    prompt.enter("def f():").expect(r"\.\.\. ")
+    prompt.type("\x1b[200~    return (" + "0," * 5000 + ")\x1b[201~").expect(r"0,\)")
+    prompt.type("\r")
+    end = time.monotonic() + 20
+    while not termios.tcgetattr(prompt.terminal)[3] & termios.ICANON and time.monotonic() < end:
+        prompt._read(0.01)
+    prompt.type("\x03").expect("KeyboardInterrupt\n")
+    prompt.expect(">>> ")
+    prompt.enter("'f' in globals()").expect(r"\nFalse\n")
+    # The prompt itself takes long: the terminal is in its ordinary mode meanwhile.
+    prompt.enter("import sys, time")
+    prompt.enter("class Slow:", "    def __str__(self): print('slow'); time.sleep(30); return '... '", "", "sys.ps2 = Slow()")
+    prompt.enter("def f():").expect("slow")
+    prompt.type("\x03").expect("KeyboardInterrupt\n")
+    prompt.expect(">>> ")
+    prompt.enter("2 + 2").expect(r"\n4\n")
+    # A key that comes while the editor starts is the editor's.
+    prompt.enter("sys.ps2 = '... '").expect(">>> ")
+    for _ in range(20):
+        prompt.type("def f():\r").type("\x03").expect("KeyboardInterrupt\n")
+        prompt.expect(">>> ")
+    prompt.enter("3 + 3").expect(r"\n6\n")
 
 
 def test_memory_exhaustion_leaves_a_usable_prompt(start):

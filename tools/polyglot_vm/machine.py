@@ -17,6 +17,7 @@ which then kills QEMU (PR_SET_PDEATHSIG); only the temporary directory stays in 
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -146,6 +147,7 @@ def terminate_on_signals():
 
 _libc = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # prctl(2)
+SERIAL_PIPE_SIZE = 1 << 20  # what an unprivileged user may ask for, pipe(7)
 
 
 def _die_with_parent():
@@ -159,6 +161,18 @@ def temporary_directory():
         yield Path(path)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def serial_pipes(directory):
+    """Two pipes for COM1 and `directory`/com1.in and .out, by which a child that inherits `theirs` opens them.
+    (log, prompt, theirs): files. No socket: one holds 278 bytes when they are written one by one as QEMU does,
+    and QEMU 7.2 drops a byte after four refusals (hw/char/serial.c). A pipe holds as many as it is large."""
+    (their_prompt, prompt), (log, their_log) = ([open(end, mode, buffering=0) for end, mode in zip(os.pipe(), ("rb", "wb"))]
+                                                for _ in range(2))
+    fcntl.fcntl(log, fcntl.F_SETPIPE_SZ, SERIAL_PIPE_SIZE)
+    for name, end in (("in", their_prompt), ("out", their_log)):
+        os.symlink(f"/dev/fd/{end.fileno()}", directory / f"com1.{name}")
+    return log, prompt, (their_prompt, their_log)
 
 
 class Qemu:
@@ -187,21 +201,21 @@ class Machine:
         self.stack = contextlib.ExitStack()
         try:
             temp = self.stack.enter_context(temporary_directory())
-            ours, theirs = zip(socket.socketpair(), socket.socketpair())
-            for end in ours:
+            self._monitor, monitor = socket.socketpair()
+            log, prompt, theirs = serial_pipes(temp)
+            for end in (self._monitor, monitor, log, prompt, *theirs):
                 self.stack.callback(end.close)
             command = qemu_command(options) + list(extra) + [
-                "-chardev", f"socket,id=com1,fd={theirs[0].fileno()}", "-serial", "chardev:com1",
-                "-chardev", f"socket,id=monitor,fd={theirs[1].fileno()}", "-mon", "chardev=monitor,mode=control"]
+                "-chardev", f"pipe,id=com1,path={_quote(temp / 'com1')}", "-serial", "chardev:com1",
+                "-chardev", f"socket,id=monitor,fd={monitor.fileno()}", "-mon", "chardev=monitor,mode=control"]
             self.log = open(temp / "qemu.log", "w+")
             self.stack.callback(self.log.close)
-            self.qemu = Qemu(command, temp, pass_fds=[end.fileno() for end in theirs] + list(pass_fds),
+            self.qemu = Qemu(command, temp, pass_fds=[*(end.fileno() for end in (*theirs, monitor)), *pass_fds],
                              stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             self.stack.callback(self.qemu.kill)
-            for end in theirs:
+            for end in (*theirs, monitor):
                 end.close()
-            self.serial = SerialLine(ours[0].fileno(), ours[0].fileno())
-            self._monitor = ours[1]
+            self.serial = SerialLine(log.fileno(), prompt.fileno())
             self._qmp = None
         except BaseException:
             self.stack.close()

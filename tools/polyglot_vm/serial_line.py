@@ -4,7 +4,7 @@
     line.wait_for(r"^>>> \\Z", timeout=60)  # blocks for the event, not for a time
     line.send("1+1\\r")
 
-A thread reads all the time, so the guest never waits for us. Patterns are matched against `text`: what a
+A thread reads all the time and does nothing else, so the guest never waits for us. Patterns are matched against `text`: what a
 terminal of unlimited width would show after the escape sequences were obeyed (a line editor rewrites
 its line for each key). They are searched from `mark` on, which each match moves behind itself.
 """
@@ -103,7 +103,8 @@ class Transcript:
 class SerialLine:
     def __init__(self, read_fd, write_fd=None):
         self.raw = bytearray()
-        self.transcript = Transcript()
+        self.transcript = Transcript()  # of the first `shown` bytes
+        self.shown = 0
         self.mark = 0  # position in `text` from which wait_for() looks
         self.closed = False
         self.arrived = threading.Condition()  # guards all of the above
@@ -114,7 +115,13 @@ class SerialLine:
     @property
     def text(self):
         with self.arrived:
-            return self.transcript.text()
+            return self._show()
+
+    def _show(self):
+        """The text of all that has come. The reader leaves this work to who wants to know."""
+        data, self.shown = bytes(self.raw[self.shown:]), len(self.raw)
+        self.transcript.feed(data)
+        return self.transcript.text()
 
     def send(self, text):
         os.write(self.write_fd, text.encode() if isinstance(text, str) else text)
@@ -126,7 +133,7 @@ class SerialLine:
         deadline = time.monotonic() + timeout
         with self.arrived:
             while True:
-                text = self.transcript.text()
+                text = self._show()
                 match = compiled.search(text, self.mark)
                 if match:
                     self.mark = match.end()
@@ -163,7 +170,6 @@ class SerialLine:
                 data = b""
             with self.arrived:
                 self.raw += data
-                self.transcript.feed(data)
                 self.closed = not data
                 self.arrived.notify_all()
             if not data:

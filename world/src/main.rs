@@ -30,6 +30,7 @@ mod process;
 mod run;
 mod shell;
 mod syscall;
+mod terminal;
 
 #[global_allocator]
 static ALLOCATOR: memory::Allocator = memory::Allocator;

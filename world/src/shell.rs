@@ -10,7 +10,7 @@
 //! % and ! commands, questions and completion: comfort.rs.
 //! Left out: highlighting and hints while typing.
 
-use crate::{banner, comfort, memory};
+use crate::{banner, comfort, memory, terminal::SignalKeys};
 use ruff_text_size::Ranged;
 use rustpython_compiler::{
     CompileError, ParseError,
@@ -63,7 +63,21 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             tell_jobs(vm);
             memory::give_back();
         }
-        let line = match memory::with_reserve(|| lines.read(vm, if text.is_empty() { "ps1" } else { "ps2" })) {
+        let prompt = guard(vm, || prompt_text(vm, if text.is_empty() { "ps1" } else { "ps2" }));
+        let keys = SignalKeys::as_input();
+        let prompt = match prompt.and_then(|prompt| guard(vm, || vm.check_signals()).map(|()| prompt)) {
+            Ok(prompt) => prompt,
+            Err(error) if error.fast_isinstance(vm.ctx.exceptions.system_exit) => return Err(error),
+            Err(error) => {
+                // Ctrl-C between two lines; the terminal has shown it.
+                text.clear();
+                in_block = false;
+                println!();
+                memory::with_reserve(|| report(vm, error));
+                continue;
+            }
+        };
+        let line = match memory::with_reserve(|| lines.read(vm, &prompt, keys)) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {
                 text.clear();
@@ -211,8 +225,12 @@ fn split_statements(text: &str) -> Vec<String> {
 /// Runs one complete input; a panic of native code comes back as SystemError.
 fn execute(vm: &VirtualMachine, statements: Vec<(String, PyRef<PyCode>)>, scope: Scope) -> PyResult<()> {
     for (source, code) in statements {
-        // Tracebacks quote the source from linecache; without it they only lack the line.
-        let _ = vm.register_code_in_linecache(&code, &source);
+        // Tracebacks quote the source from linecache; without it they only lack the line. Ctrl-C meanwhile counts.
+        if let Err(error) = vm.register_code_in_linecache(&code, &source)
+            && error.fast_isinstance(vm.ctx.exceptions.keyboard_interrupt)
+        {
+            return Err(error);
+        }
         guard(vm, || vm.run_code_obj(code, scope.clone()).map(drop))?;
     }
     Ok(())
@@ -282,6 +300,15 @@ fn set_prompts(vm: &VirtualMachine) -> PyResult<()> {
     Ok(())
 }
 
+/// What sys.ps1 or sys.ps2 says. One that cannot be shown is no prompt; Ctrl-C while it is made counts.
+fn prompt_text(vm: &VirtualMachine, name: &'static str) -> PyResult<String> {
+    match vm.sys_module.get_attr(name, vm).and_then(|prompt| prompt.str(vm)) {
+        Ok(prompt) => Ok(prompt.to_string_lossy().into_owned()),
+        Err(error) if error.fast_isinstance(vm.ctx.exceptions.keyboard_interrupt) => Err(error),
+        Err(_) => Ok(String::new()),
+    }
+}
+
 /// The editor needs a pair of descriptors for each line it reads.
 fn is_out_of_descriptors(error: &ReadlineError) -> bool {
     let errno = match error {
@@ -342,13 +369,15 @@ impl LineEditor {
         Ok(Self { editor, history })
     }
 
-    /// Reads one line (or one pasted text) after the prompt that sys.ps1 or sys.ps2 says.
-    fn read(&mut self, vm: &VirtualMachine, prompt: &'static str) -> rustyline::Result<String> {
-        let prompt = vm.sys_module.get_attr(prompt, vm).and_then(|prompt| prompt.str(vm));
-        let prompt = prompt.map(|prompt| prompt.to_string_lossy().into_owned()).unwrap_or_default();
-        let line = thread::allow_threads(vm, || match self.editor.readline(&prompt) {
-            Err(error) if is_out_of_descriptors(&error) => read_plain_line(&prompt),
-            result => result,
+    /// Reads one line (or one pasted text).
+    fn read(&mut self, vm: &VirtualMachine, prompt: &str, keys: SignalKeys) -> rustyline::Result<String> {
+        let line = thread::allow_threads(vm, || {
+            let line = self.editor.readline(prompt);
+            drop(keys);
+            match line {
+                Err(error) if is_out_of_descriptors(&error) => read_plain_line(prompt),
+                result => result,
+            }
         })?;
         Ok(line.replace("\r\n", "\n").replace('\r', "\n"))
     }
