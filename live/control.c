@@ -13,6 +13,7 @@
 #include <live/control_parts.h>
 #include <live/guard.h>
 #include <live/linker.h>
+#include <live/patch.h>
 
 #define CONTROL_MAX_OBJECT (256ull << 20)
 #define CONTROL_MAX_NAMES  (1ull << 20)
@@ -228,6 +229,44 @@ LOCAL int64_t control_prepare(void *argument) { return (void)argument, live_prep
 LOCAL int64_t control_take_fault(void *argument) { return live_take_fault(argument); }
 LOCAL int64_t control_stop(void *argument) { return live_stop_thread(((const struct live_stop_request *)argument)->thread); }
 
+/* --- of replacements ------------------------------------------------------------------------------------ */
+
+#define CONTROL_REASON_SIZE 256
+
+LOCAL int64_t control_answer(struct live_text to, const char *reason, int error)
+{
+    char text[CONTROL_REASON_SIZE];
+    struct message message;
+    message_init(&message, text, sizeof text);
+    message_add(&message, "%s", reason);
+    return live_control_say(to, &message) != 0 && error == 0 ? -EFAULT : error;
+}
+
+LOCAL int64_t control_replace(void *argument)
+{
+    const struct live_replace_request *request = argument;
+    char name[LIVE_NAME_SIZE], reason[CONTROL_REASON_SIZE] = "";
+    int error = live_control_copy_name(request->name, name);
+    if (error != 0)
+        return error;
+    const struct live_replacement replacement = {
+        .name = name, .target = request->target, .module = request->module, .trial = (nanos_t)request->trial,
+        .failure_value = request->failure_value, .stack_bytes = request->stack_bytes, .flags = request->flags };
+    error = live_replace(&replacement, reason, sizeof reason);
+    return control_answer(request->message, reason, error);
+}
+
+LOCAL int64_t control_restore(void *argument)
+{
+    const struct live_restore_request *request = argument;
+    char name[LIVE_NAME_SIZE], reason[CONTROL_REASON_SIZE] = "";
+    int error = live_control_copy_name(request->name, name);
+    if (error != 0)
+        return error;
+    error = live_restore(name, reason, sizeof reason);
+    return control_answer(request->message, reason, error);
+}
+
 /* --- the table ------------------------------------------------------------------------------------------ */
 
 struct live_operation_row {
@@ -245,6 +284,8 @@ static const struct live_operation_row live_operations[] = {
     { LIVE_TAKE_FAULT, sizeof(struct live_fault), control_take_fault },
     { LIVE_PEEK, sizeof(struct live_peek_request), control_peek },
     { LIVE_WORLD_EXPORTS, sizeof(struct live_world_exports_request), control_world_exports },
+    { LIVE_REPLACE, sizeof(struct live_replace_request), control_replace },
+    { LIVE_RESTORE, sizeof(struct live_restore_request), control_restore },
     { LIVE_ADDRESS, sizeof(struct live_lookup_request), control_address },
     { LIVE_STOP, sizeof(struct live_stop_request), control_stop },
 };

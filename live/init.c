@@ -4,6 +4,8 @@
 #include <live/heap.h>
 #include <live/init.h>
 #include <live/linker.h>
+#include <live/patch.h>
+#include <live/reclaim.h>
 
 void live_init(void)
 {
@@ -11,5 +13,6 @@ void live_init(void)
     const uint8_t *file = boot_file_find("kernel", &size);
     kernel_symbols_init(file, file == NULL ? 0 : size);
     live_module_on_free(live_heap_free_module);
-    report_set_live(live_report_modules, live_report_symbols);
+    report_set_live(live_report_modules, live_report_symbols, live_patch_report);
+    live_reclaim_init();
 }

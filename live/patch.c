@@ -13,6 +13,8 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <live/control.h>
+#include <live/linker.h>
+#include <live/message.h>
 #include <live/patch.h>
 #include <live/private.h>
 
@@ -110,6 +112,13 @@ LOCAL void patch_free_version(struct live_retired *item)
     mutex_lock(&patch_mutex);
     patch_note_history(version); /* calls went on after it was retired */
     mutex_unlock(&patch_mutex);
+    if (version->module != 0) {
+        char text[128];
+        struct message message;
+        message_init(&message, text, sizeof text);
+        live_module_put(version->module);
+        (void)!live_unload(version->module, false, &message); /* refused when others use what else it defines */
+    }
     kfree(version);
 }
 
@@ -118,8 +127,8 @@ LOCAL void patch_retire(struct live_version *version)
 {
     patch_note_history(version);
     list_remove(&version->link);
-    version->retired.ranges[0] = (struct live_range){ (uint64_t)(uintptr_t)version, (uint64_t)(uintptr_t)(version + 1) };
-    version->retired.range_count = 1;
+    version->retired.ranges[0] = (struct live_span){ (uint64_t)(uintptr_t)version, (uint64_t)(uintptr_t)(version + 1) };
+    version->retired.range_count = 1 + live_reclaim_module_ranges(version->module, &version->retired.ranges[1]);
     version->retired.free = patch_free_version;
     live_reclaim_retire(&version->retired);
 }
@@ -268,9 +277,15 @@ int live_replace(const struct live_replacement *replacement, char *message, size
     int error = patch_resolve(replacement->name, &entry, message, size);
     if (error != 0)
         return error;
+    if (replacement->module != 0 && live_module_get(replacement->module) != 0) {
+        ksnprintf(message, size, "there is no module %llu", (unsigned long long)replacement->module);
+        return -ENOENT;
+    }
     mutex_lock(&patch_mutex);
     error = patch_install(replacement, entry, name, message, size);
     mutex_unlock(&patch_mutex);
+    if (error != 0 && replacement->module != 0)
+        live_module_put(replacement->module);
     if (error == 0 && replacement->trial > 0)
         live_reclaim_wake(); /* to end the trial */
     return error;

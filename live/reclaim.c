@@ -7,6 +7,7 @@
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
 #include <live/guard.h>
+#include <live/live.h>
 #include <live/patch.h>
 #include <live/reclaim.h>
 
@@ -25,7 +26,7 @@ static volatile uint32_t thread_state;             /* atomic; 0: no thread, 1: b
 static struct {
     struct live_retired *items[ITEMS_PER_SCAN];
     uint32_t count;
-    struct live_range code, records; /* around the ranges in the top 2 GiB, and around the others */
+    struct live_span code, records; /* around the ranges in the top 2 GiB, and around the others */
     uint64_t number;    /* struct thread.stack_scan of threads that were seen */
 } scan;
 
@@ -115,7 +116,7 @@ LOCAL bool reclaim_look_everywhere(void)
 
 /* --- one scan --------------------------------------------------------------------------- */
 
-LOCAL void reclaim_widen(struct live_range *around, struct live_range range)
+LOCAL void reclaim_widen(struct live_span *around, struct live_span range)
 {
     if (around->start == around->end)
         *around = range;
@@ -126,7 +127,7 @@ LOCAL void reclaim_widen(struct live_range *around, struct live_range range)
 LOCAL void reclaim_take_items(void)
 {
     scan.count = 0;
-    scan.code = scan.records = (struct live_range){ 0, 0 };
+    scan.code = scan.records = (struct live_span){ 0, 0 };
     scan.number++;
     irq_flags_t flags = spin_lock_irq(&retired_lock);
     while (scan.count < ITEMS_PER_SCAN && !list_is_empty(&retired)) {
@@ -138,7 +139,7 @@ LOCAL void reclaim_take_items(void)
     spin_unlock_irq(&retired_lock, flags);
     for (uint32_t i = 0; i < scan.count; i++)
         for (uint32_t r = 0; r < scan.items[i]->range_count; r++) {
-            struct live_range range = scan.items[i]->ranges[r];
+            struct live_span range = scan.items[i]->ranges[r];
             reclaim_widen(range.start >= KERNEL_IMAGE_BASE ? &scan.code : &scan.records, range);
         }
 }
@@ -243,6 +244,46 @@ void live_reclaim_retire(struct live_retired *item)
     if (count == 1 || count == ITEMS_PER_SCAN || thread_state != 2)
         live_reclaim_wake(); /* else it looks at the list soon, anyway */
 }
+
+/* --- modules ------------------------------------------------------------------------------------ */
+
+struct retired_module {
+    struct live_retired retired;
+    uint64_t module;
+};
+
+LOCAL void reclaim_free_module(struct live_retired *item)
+{
+    struct retired_module *old = container_of(item, struct retired_module, retired);
+    (void)!live_module_free(old->module); /* -EBUSY: it is in use again; -ENOENT: it was retired twice */
+    kfree(old);
+}
+
+uint32_t live_reclaim_module_ranges(uint64_t module, struct live_span *ranges)
+{
+    uint64_t pairs[3][2];
+    uint32_t count = 0;
+    if (module == 0 || live_module_ranges(module, pairs) != 0)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        if (pairs[i][0] != pairs[i][1])
+            ranges[count++] = (struct live_span){ pairs[i][0], pairs[i][1] };
+    return count;
+}
+
+/* Nothing leads to the module any more. */
+LOCAL void reclaim_module_is_old(uint64_t module)
+{
+    struct retired_module *old = kzalloc(sizeof *old);
+    if (old == NULL)
+        return; /* it stays */
+    old->module = module;
+    old->retired.range_count = live_reclaim_module_ranges(module, old->retired.ranges);
+    old->retired.free = reclaim_free_module;
+    live_reclaim_retire(&old->retired);
+}
+
+void live_reclaim_init(void) { live_module_on_old(reclaim_module_is_old); }
 
 uint32_t live_reclaim_now(void)
 {

@@ -22,10 +22,10 @@
 #define LIVE_RETIRED_RANGES 4
 #define RECLAIM_INTERVAL (250 * NANOS_PER_MILLISECOND)
 
-struct live_range { uint64_t start, end; };
+struct live_span { uint64_t start, end; };
 
 struct live_retired {
-    struct live_range ranges[LIVE_RETIRED_RANGES]; /* set by the owner: text, and records that the code's callers point to */
+    struct live_span ranges[LIVE_RETIRED_RANGES]; /* set by the owner: text, and records that the code's callers point to */
     uint32_t range_count;
     void (*free)(struct live_retired *item); /* in the reclaim thread, no lock held; the item is the owner's again */
     /* reclaim.c */
@@ -38,6 +38,10 @@ void live_reclaim_retire(struct live_retired *item);
 /* A complete look, now: returns how many items of those retired before are still in use. Context: a thread that holds
  * no lock and is not itself in retired code. */
 uint32_t live_reclaim_now(void);
+/* Boot step: modules that are old or unloaded (live.h) are retired from here on. */
+void live_reclaim_init(void);
+/* The ranges of a module, for an item's; how many there are. Context: sleepable. */
+uint32_t live_reclaim_module_ranges(uint64_t module, struct live_span *ranges);
 /* The reclaim thread looks at the versions' trials again (live/patch.c). Context: threads. */
 void live_reclaim_wake(void);
 

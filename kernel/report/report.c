@@ -11,7 +11,6 @@
 #include <kernel/report/report.h>
 #include <lib/printf.h>
 #include <lib/string.h>
-#include <live/patch.h>
 
 #define MAX_CACHES 128
 
@@ -106,12 +105,21 @@ LOCAL void report_devices(const struct report_output *output)
     report_print(output, "power\t%s\n", acpi_info.can_power_off ? "ACPI soft-off" : "no soft-off");
 }
 
-static void (*write_live)(const struct report_output *output), (*write_symbols)(const struct report_output *output);
+static void (*write_live)(const struct report_output *output), (*write_symbols)(const struct report_output *output),
+    (*write_replacements)(const struct report_output *output);
 
-void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output))
+void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output),
+                     void (*replacements)(const struct report_output *output))
 {
+    write_replacements = replacements;
     write_live = modules;
     write_symbols = symbols;
+}
+
+LOCAL void report_replacements(const struct report_output *output)
+{
+    if (write_replacements != NULL)
+        write_replacements(output);
 }
 
 LOCAL void report_live(const struct report_output *output)
@@ -135,7 +143,7 @@ const struct report_kind report_kinds[] = {
     { "locks", "locks that are held, and by whom", report_locks },
     { "interrupts", "vectors and their counts", report_interrupts },
     { "devices", "what was found", report_devices },
-    { "replacements", "kernel functions that were replaced: versions, trials, faults", live_patch_report },
+    { "replacements", "kernel functions that were replaced: versions, trials, faults", report_replacements },
     { "boot", "boot steps and their times", report_boot },
     { "live", "live modules: language, size, what they use", report_live },
     { "symbols", "names for live code: exports of the kernel, live definitions, the world's", report_symbols },

@@ -28,8 +28,9 @@ extern const size_t report_kind_count;
 /* NULL: no such report. */
 const struct report_kind *report_find(const char *name);
 
-/* The reports "live" (modules) and "symbols" are the live layer's, which lies above this module: it says who writes them. */
-void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output));
+/* The reports "live" (modules), "symbols" and "replacements" are the live layer's, which lies above this module: it says who writes them. */
+void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output),
+                     void (*replacements)(const struct report_output *output));
 
 void report_print(const struct report_output *output, const char *format, ...) PRINTF_LIKE(2, 3);
 

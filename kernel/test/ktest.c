@@ -7,6 +7,7 @@
 #include <kernel/time/time.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/reclaim.h>
 
 struct ktest_state {
     const char *filter;
@@ -60,11 +61,12 @@ LOCAL void ktest_run_one(const struct ktest *test)
     ktest_count(!ktest_state.test_failed, test->suite, test->name, clock_monotonic() - start);
 }
 
-/* Free pages once threads that ended were freed by the scheduler. */
+/* Free pages once threads that ended were freed by the scheduler, and old code by the live layer. */
 LOCAL uint64_t ktest_free_pages(void)
 {
     struct page_statistics statistics;
     thread_sleep_until(clock_monotonic() + 2 * NANOS_PER_MILLISECOND, false);
+    (void)live_reclaim_now();
     page_get_statistics(&statistics);
     return statistics.free;
 }

@@ -5,6 +5,7 @@
 #include <kernel/test/ktest.h>
 #include <lib/string.h>
 #include <live/linker.h>
+#include <live/reclaim.h>
 #include <live/test/objects.h>
 
 static char text[2048];
@@ -40,7 +41,9 @@ LOCAL int ktest_live_call(const char *name, int value)
     return ((int (*)(int))(uintptr_t)ktest_live_address(name))(value);
 }
 
-KTEST(live, an_object_becomes_part_of_the_kernel)
+static uint64_t unloaded; /* an address, inverted: on the stack it would keep its module */
+
+LOCAL void ktest_live_use_first(void)
 {
     uint64_t id, offset;
     KTEST_EQUAL(LOAD(first, &id), 0);
@@ -62,7 +65,17 @@ KTEST(live, an_object_becomes_part_of_the_kernel)
     KTEST_EQUAL(live_module_of(info.target), id);
     KTEST_EQUAL(ktest_live_unload(id), 0);
     KTEST_EQUAL(ktest_live_address("ktest_live_twice"), 0);
-    KTEST_ASSERT(symbol_find(info.target, &offset) == NULL);
+    unloaded = ~info.target;
+}
+
+KTEST(live, an_object_becomes_part_of_the_kernel)
+{
+    unloaded = 0;
+    ktest_live_use_first();
+    KTEST_ASSERT(unloaded != 0);
+    KTEST_EQUAL(live_reclaim_now(), 0); /* nobody is in it, so it is freed */
+    uint64_t offset;
+    KTEST_ASSERT(symbol_find(~unloaded, &offset) == NULL);
 }
 
 KTEST(live, a_redefinition_reaches_all_callers)
