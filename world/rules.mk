@@ -33,7 +33,7 @@ $(BUILD)/symbols.bin: $(BUILD)/world.sym.elf tools/mksymbols.py
 # The kernel's debug data, from which the live layer has its types (src/live/dwarf.rs). What only debuggers of
 # optimised code need is left out.
 KERNEL_DEBUG_DATA := $(BUILD)/kernel.debug
-ROOTFS_PARTS += /lib/polyglot/kernel.debug=$(KERNEL_DEBUG_DATA)
+ROOTFS_PARTS += /usr/lib/polyglot/kernel.debug=$(KERNEL_DEBUG_DATA)
 ROOTFS_FILES += $(KERNEL_DEBUG_DATA)
 
 $(KERNEL_DEBUG_DATA): $(BUILD)/kernel.debug.elf

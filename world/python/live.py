@@ -663,7 +663,8 @@ class Namespace:
         declared = _declared(name)
         if declared is None:
             what = "function" if symbol.kind == 1 else "variable"
-            raise TypeError(f"the type of the {what} {name} is not known (its object has no debug data): "
+            why = symbol.origin == _KERNEL and _live.kernel_error() or "its object has no debug data"
+            raise TypeError(f"the type of the {what} {name} is not known ({why}): "
                             f"polyglot.{self._title}.typed(\"int {name}(int)\") gives it one")
         if symbol.kind == 1:
             return _function(name, symbol.address, declared.type)
@@ -912,3 +913,147 @@ def link(path, all=False, name=None):
         raise LinkError(message)
     defined = [line.split()[0] for line in message.splitlines() if line.strip()]
     return Module(number, name or path, defined)
+
+
+# --- replacing -------------------------------------------------------------------------------------------
+
+_versions = {}
+Version = namedtuple("Version", "number time source module state", module="polyglot")
+
+
+def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force=False):
+    """replace(name, source, lang="c", trial=5.0, idempotent=False, force=False): another definition of a function, for all callers at once
+
+    name    a kernel function ("vfs_open", "file.c:name"), or a live one
+    source  C that defines it again with the same type; it sees everything that the kernel's debug data knows, the statics of
+            the function's own file too, without an #include. Or an object (bytes) of any compiler, built without SSE.
+    trial   seconds in which a fault of the new version brings the old one back by itself; the faulting call returns -EFAULT,
+            or NULL, or is run again in the old version if idempotent
+    force   a changed type of a live function (its users are compiled for the old one)
+    ReplaceError says why not, CompileError what is wrong in the source. See restore(name), history(name).
+    """
+    symbol = _symbol(name)
+    if symbol is None:
+        raise ReplaceError(f"there is no function {name}{_near(name, kernel._origins)}")
+    if symbol.kind != 1:
+        raise ReplaceError(f"{name} is a variable: polyglot.kernel.{name} = value writes it")
+    if symbol.origin == _WORLD:
+        raise ReplaceError(f"{name} belongs to the world's libraries, which cannot be replaced")
+    declared = _declared(name)
+    short = name.rsplit(":", 1)[-1]
+    file = name.rsplit(":", 1)[0] if ":" in name else (declared.file if declared and symbol.origin == _KERNEL else "")
+    data, number = _version_object(source_or_object, lang, short, file, symbol.origin == _LIVE)
+    _check_type(name, short, declared, number, force and symbol.origin == _LIVE)
+    if symbol.origin == _LIVE:
+        module, message, _ = _live.load_object(data, f"{short}:{symbol.generation + 1}", lang, 4 if force else 0, "", "")
+        if module < 0:
+            raise LinkError(message)
+        _remember(name, source_or_object, module)
+        return
+    inlined = _live.inlined_into(short)
+    if inlined:
+        owners = ", ".join(f"{caller} ({place})" for caller, place in inlined)
+        raise ReplaceError(f"{name} is also compiled into other functions, which would keep the old code: {owners}. Replace these too, with the new code in them")
+    module, message, target = _live.load_object(data, f"{short}:replacement", lang, 8, file, short)
+    if module < 0:
+        raise LinkError(message)
+    failure, stack = _failure_and_stack(declared)
+    error, message = _live.replace(name, target, module, int(trial * 1e9), failure, stack, (1 if idempotent else 0) | (2 if force else 0))
+    if error < 0:
+        _live.unload(module, True)
+        raise ReplaceError(message)
+    _remember(name, source_or_object, module)
+
+
+def _version_object(given, lang, short, file, sse):
+    """(object, type or None) of what replace() was given."""
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return bytes(given), None
+    if lang != "c":
+        raise ReplaceError(f"there is no compiler for {lang} inside yet: give its object as bytes")
+    made = _live.compile_version(given, short, file, sse)
+    if made[0] is None:
+        raise _compile_error(given, *made[1:])
+    return made
+
+
+def _compile_error(source, line, message):
+    """CompileError of the C prompt, with the line it is about."""
+    lines = source.splitlines()
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    try:
+        from _c_prompt import CompileError
+        return CompileError(message, line, 0, text)
+    except (ImportError, TypeError):
+        return SyntaxError(f"{message} (line {line}: {text.strip()})" if line else message)
+
+
+def _check_type(name, short, declared, number, force):
+    if number is None or declared is None or force or _live.is_compatible(declared.type, number):
+        return
+    raise ReplaceError(f"the type of {name} would change, and its callers are compiled for the old one:\n"
+                       f"    old  {_live.spell(declared.type, short)}\n    new  {_live.spell(number, short)}")
+
+
+def _failure_and_stack(declared):
+    """(what a faulting call returns, bytes of arguments on the stack) by the function's type."""
+    if declared is None:
+        return (1 << 64) - _EFAULT, 0
+    result = _info(_info(declared.type).inner)
+    failure = (1 << 64) - _EFAULT if result.kind in ("int", "enum") and result.size >= 4 else 0
+    words, stack = 0, 0
+    for _, number in _live.parameters(declared.type):
+        info = _info(number)
+        size = (info.size + 7) // 8 if info.kind in ("struct", "union") else 1
+        if size > 2 or words + size > 6:
+            stack += size * 8
+        else:
+            words += size
+    return failure, stack
+
+
+def _remember(name, source, module):
+    import time
+    versions = _versions.setdefault(name, [])
+    text = source if isinstance(source, str) else f"<object of {len(source)} bytes>"
+    versions.append((time.time(), text, module))
+    if isinstance(source, str):
+        sources[name] = source
+
+
+def restore(name):
+    """restore(name): the version before the newest replacement of a kernel function is in force again; ReplaceError"""
+    error, message = _live.restore(name)
+    if error < 0:
+        raise ReplaceError(message)
+    if _versions.get(name):
+        _versions[name].pop()
+        sources.pop(name, None)
+
+
+def history(name=None):
+    """history(name) -> Table of the versions that replace() made: name, version, time, module, source"""
+    import time
+    Row = row_type("Version", ["name", "version", "time", "module", "source"])
+    rows = [Row(known, number + 1, time.strftime("%H:%M:%S", time.localtime(when)), module, " ".join(text.split())[:80])
+            for known, versions in _versions.items() if name in (None, known)
+            for number, (when, text, module) in enumerate(versions)]
+    return Table("history", Row._fields, rows)
+
+
+def export(signature):
+    """export("int name(int a)")(function): makes a Python function callable by live code, from threads of Python
+
+    An exception in it ends the live call that called it and comes out there. Redefinition replaces it. It is never freed.
+        >>> @polyglot.export("int twice(int n)")
+        ... def twice(n): return 2 * n
+    """
+    name = _live.type_declared(signature)
+    if name is None:
+        raise ValueError(f"this is no declaration of a function with known types: {signature}")
+    number = _declared(name).type
+
+    def decorate(function):
+        _live.export(name, number, function)
+        return function
+    return decorate

@@ -32,6 +32,8 @@ Live code: what is typed becomes part of the running kernel
     link(path)          links an object or archive of any compiler
     live.NAME           a function or variable of live code; faults in calls raise KernelFault
     kernel.NAME         the same for the kernel's; kernel.struct("page", address), kernel.list(head, type, link)
+    replace(name, source)  another definition of a live or kernel function, for all callers; restore(name), history(name)
+    export("int f(int)")   decorator: a Python function that live code can call
     live                lists it all; live.search(text), live.disassemble(name), live.source(name), live.modules()
 
 Python in ring 0
@@ -67,7 +69,7 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
            "natives", "pages", "processes", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
-_LIVE_NAMES = ["KernelFault", "LinkError", "kernel", "link", "live"]
+_LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "history", "kernel", "link", "live", "replace", "restore"]
 __all__ += _LIVE_NAMES
 
 

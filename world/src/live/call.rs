@@ -148,6 +148,7 @@ fn not_here(vm: &VirtualMachine) -> PyBaseExceptionRef {
 fn entry(vm: &VirtualMachine) -> PyResult<usize> {
     let enter = natives::live_enter().ok_or_else(|| not_here(vm))?;
     if !PREPARED.get() {
+        super::exports::register();
         control::operate(control::PREPARE, &mut [0u8; 0]).map_err(|error| super::native::os_error(&error, "the live stack", vm))?;
         PREPARED.set(true);
     }

@@ -12,6 +12,7 @@ use std::fmt::Write;
 
 struct Writer<'a> {
     table: &'a mut TypeTable,
+    file: &'a str,
     names: &'a HashSet<&'a str>,
     without: &'a HashSet<&'a str>,
     text: String,
@@ -26,8 +27,14 @@ struct Writer<'a> {
 impl TypeTable {
     /// C text that declares what the source needs; "" if nothing. Names that nobody knows are ignored: the compiler says it.
     pub fn declare(&mut self, names: &HashSet<&str>, without: &HashSet<&str>) -> String {
+        self.declare_in(names, without, "")
+    }
+
+    /// The same for a source that stands in for a kernel file: its statics are meant first.
+    pub fn declare_in(&mut self, names: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
         let mut writer = Writer {
             table: self,
+            file,
             names,
             without,
             text: String::new(),
@@ -70,12 +77,15 @@ impl Writer<'_> {
         if let Some((_, id)) = self.table.constant(name) {
             self.need(id, true);
         }
-        if let Some(symbol) = self.table.lookup(name) {
+        let own = if self.file.is_empty() { None } else { self.table.lookup(&format!("{}:{name}", self.file)) };
+        if let Some(symbol) = own.or_else(|| self.table.lookup(name)) {
             self.need(symbol.ty, true);
             let short = symbol.name.rsplit(':').next().unwrap_or("").to_owned();
             let identifier: String = short.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
             let declaration = self.table.spell_declaration(symbol.ty, &identifier);
-            let link_name = if symbol.local && symbol.module == 0 && !symbol.function {
+            let link_name = if symbol.name.contains(':') && !symbol.function {
+                symbol.name.to_string()
+            } else if symbol.local && symbol.module == 0 && !symbol.function {
                 self.table.local_name(name).unwrap_or_else(|| name.to_owned())
             } else {
                 short.clone()

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The kernel's debug sections, on the image.
-pub const KERNEL_DEBUG: &str = "/lib/polyglot/kernel.debug";
+pub const KERNEL_DEBUG: &str = "/usr/lib/polyglot/kernel.debug";
 /// The kernel's number among modules.
 pub const KERNEL: u64 = 0;
 

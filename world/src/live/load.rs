@@ -54,6 +54,7 @@ impl Language {
 
 /// Links `bytes` (an object or archive) as the module `name`.
 pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> Result<Loaded, Refused> {
+    super::exports::register();
     let objects = if elf::is_archive(bytes) { elf::members(bytes) } else { vec![(String::new(), bytes)] };
     let mut sse = Vec::new();
     for (member, object) in &objects {

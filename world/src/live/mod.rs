@@ -7,7 +7,8 @@
 //! | elf.rs, dwarf.rs, lines.rs | what debug data says: types, signatures, lines |
 //! | declare.rs | C declarations for a set of names |
 //! | load.rs | linking an object: SSE scan, types, messages |
-//! | call.rs, convert.rs | guarded calls from Python |
+//! | call.rs, convert.rs, callback.rs | guarded calls from Python, and back |
+//! | names.rs, replace.rs, exports.rs | C declarations read; versions of kernel functions; what live code may call here |
 //! | native.rs | the Python module `_live` (python/live.py makes it pleasant) |
 //! | c/ | the C compiler: cells, the session |
 //! | prompt.rs | the Python module `_live_c` (python/c_prompt.py is the prompt) |
@@ -21,11 +22,13 @@ pub mod declare;
 pub mod disassemble;
 pub mod dwarf;
 pub mod elf;
+pub mod exports;
 pub mod lines;
 pub mod load;
 pub mod names;
 pub mod native;
 pub mod prompt;
+pub mod replace;
 pub mod spell;
 pub mod types;
 pub mod values;

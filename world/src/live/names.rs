@@ -8,7 +8,7 @@ use super::types::{Enumeration, Field, Language, Record, Symbol, Tag, Type, Type
 
 /// The type of a type name or of one declaration; None: it is no type, or a name in it is unknown.
 pub fn parse(table: &mut TypeTable, text: &str) -> Option<TypeId> {
-    let mut reader = Reader { table, words: split(text.trim().trim_end_matches(';')), at: 0, packed: false };
+    let mut reader = Reader { table, words: split(text.trim().trim_end_matches(';')), at: 0, packed: false, found: None };
     let base = reader.base()?;
     let (id, _) = reader.declarator(base)?;
     (reader.at == reader.words.len()).then_some(id)
@@ -16,14 +16,22 @@ pub fn parse(table: &mut TypeTable, text: &str) -> Option<TypeId> {
 
 /// The name that a declaration declares: "add" of "int add(int a)".
 pub fn declared_name(table: &mut TypeTable, text: &str) -> Option<String> {
-    let mut reader = Reader { table, words: split(text), at: 0, packed: false };
+    let mut reader = Reader { table, words: split(text), at: 0, packed: false, found: None };
     let base = reader.base()?;
     reader.declarator(base)?.1.map(str::to_owned)
 }
 
+/// Functions and variables that a C text declares or defines, with their types, up to where it is not understood. Its structures and typedefs
+/// are defined.
+pub fn declared_names(table: &mut TypeTable, text: &str) -> Vec<(String, TypeId)> {
+    let mut reader = Reader { table, words: split(text), at: 0, packed: false, found: Some(Vec::new()) };
+    while reader.at < reader.words.len() && reader.definition(0, &mut Vec::new()).is_some() {}
+    reader.found.unwrap_or_default()
+}
+
 /// Defines what the C text declares; the names of functions and variables. Err: where it was not understood.
 pub fn define_c(table: &mut TypeTable, text: &str, module: u64) -> Result<Vec<String>, String> {
-    let mut reader = Reader { table, words: split(text), at: 0, packed: false };
+    let mut reader = Reader { table, words: split(text), at: 0, packed: false, found: None };
     let mut names = Vec::new();
     while reader.at < reader.words.len() {
         let start = reader.at;
@@ -85,6 +93,8 @@ struct Reader<'a, 't> {
     at: usize,
     /// An attribute said so.
     packed: bool,
+    /// Names with their types are only noted.
+    found: Option<Vec<(String, TypeId)>>,
 }
 
 type Declared<'a> = (TypeId, Option<&'a str>);
@@ -158,6 +168,10 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn symbol(&mut self, name: &str, ty: TypeId, module: u64) {
+        if let Some(found) = &mut self.found {
+            found.push((name.to_owned(), ty));
+            return;
+        }
         let function = matches!(self.table.get(self.table.strip(ty)), Type::Function { .. });
         self.table.define(Symbol {
             name: name.into(),

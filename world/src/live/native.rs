@@ -231,6 +231,22 @@ mod _live {
         outcome(control::operate(control::REPLACE, &mut request), &message)
     }
 
+    /// compile_version(source, name, file, sse) -> (object, type or None), or (None, line, message).
+    #[pyfunction]
+    fn compile_version(source: PyStrRef, name: PyStrRef, file: PyStrRef, sse: bool, vm: &VirtualMachine) -> PyObjectRef {
+        match super::super::replace::compile_version(&source.to_string(), &name.to_string(), &file.to_string(), sse) {
+            Ok((object, ty)) => tuple(vec![vm.ctx.new_bytes(object).into(), ty.map(|id| id.0).to_pyobject(vm)], vm),
+            Err(failure) => tuple(vec![vm.ctx.none(), failure.line.to_pyobject(vm), failure.message.to_pyobject(vm)], vm),
+        }
+    }
+
+    /// Would callers of the one type see no difference with the other?
+    #[pyfunction]
+    fn is_compatible(one: u32, other: u32, vm: &VirtualMachine) -> PyResult<bool> {
+        let table = table();
+        Ok(table.is_compatible(check(one, &table, vm)?, check(other, &table, vm)?))
+    }
+
     /// restore(name) -> (0 or -errno, message)
     #[pyfunction]
     fn restore(name: PyStrRef) -> (i64, String) {
@@ -275,6 +291,14 @@ mod _live {
         let mut table = table();
         let added = if module == 0 { table.set_kernel(&bytes) } else { table.add_dwarf(module, &bytes) };
         added.map_err(|why| vm.new_value_error(why))
+    }
+
+    /// What is wrong with the kernel's debug data; "": nothing.
+    #[pyfunction]
+    fn kernel_error() -> String {
+        let mut table = table();
+        table.need_kernel();
+        table.pool.kernel_error.clone().unwrap_or_default()
     }
 
     /// (type, is function, is local, language, file, line, module) of a name; None: its type is not known.
