@@ -27,7 +27,7 @@ LOCAL unsigned suggest_distance(const char *a, size_t a_length, const char *b, s
         uint8_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *twice = rows[(i + 1) % 3], best = (uint8_t)i;
         row[0] = (uint8_t)i;
         for (size_t j = 1; j <= b_length; j++) {
-            unsigned cost = MIN(MIN(row[j - 1] + 1u, above[j] + 1u), above[j - 1] + (a[i - 1] != b[j - 1]));
+            unsigned cost = MIN(MIN(row[j - 1] + 1u, above[j] + 1u), above[j - 1] + (a[i - 1] != b[j - 1] ? 1u : 0u));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 cost = MIN(cost, twice[j - 2] + 1u);
             row[j] = (uint8_t)cost;

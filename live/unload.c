@@ -5,11 +5,12 @@
 #include <abi/errno.h>
 #include <live/linker.h>
 
-/* A use by another module, unless that one is left over from before a replacement. */
+/* A use by another module, unless that one is left over from before a replacement: no name leads to its code. */
 LOCAL bool live_use_counts(const struct live_use *use, const struct live_module *leaving)
 {
-    return use->module != leaving && use->module->state <= LIVE_MODULE_LOADED
-           && (live_module_is_current(use->module) || use->module->published == 0);
+    const struct live_module *user = use->module;
+    return user != leaving && user->state <= LIVE_MODULE_LOADED
+           && (!list_is_empty(&user->defined) || user->holders != 0 || user->published == 0);
 }
 
 LOCAL unsigned live_unload_tell_users(const struct live_module *module, const struct live_symbol *symbol, struct message *message)
@@ -42,15 +43,27 @@ LOCAL unsigned live_unload_count_users(const struct live_module *module, struct 
     return users;
 }
 
-LOCAL void live_unload_undefine(struct live_module *module)
+/* Modules that may have lost their last name with another one's. More are found by live_module_for_each_old(). */
+#define UNLOAD_OTHERS 16
+struct live_unload_others {
+    uint64_t ids[UNLOAD_OTHERS];
+    unsigned count;
+};
+
+LOCAL void live_unload_undefine(struct live_module *module, struct live_unload_others *others)
 {
-    while (!list_is_empty(&module->defined))
-        live_symbol_define(container_of(module->defined.next, struct live_symbol, module_link), NULL, NULL, 0);
+    while (!list_is_empty(&module->defined)) {
+        struct live_symbol *symbol = container_of(module->defined.next, struct live_symbol, module_link);
+        if (symbol->storage != module && symbol->storage != NULL && others->count < UNLOAD_OTHERS)
+            others->ids[others->count++] = symbol->storage->id;
+        live_symbol_define(symbol, NULL, NULL, 0);
+    }
     while (!list_is_empty(&module->stored))
         live_symbol_define(container_of(module->stored.next, struct live_symbol, storage_link), NULL, NULL, 0);
 }
 
-LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found, struct message *message)
+LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found, struct live_unload_others *others,
+                            struct message *message)
 {
     struct live_module *module = live_module_by_id(id);
     *found = module;
@@ -68,7 +81,7 @@ LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found,
     }
     if (!force && live_unload_count_users(module, message) != 0)
         return -EBUSY;
-    live_unload_undefine(module);
+    live_unload_undefine(module, others);
     /* Until its exit functions have run it is not freed. */
     module->state = LIVE_MODULE_LOADING;
     return 0;
@@ -77,8 +90,9 @@ LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found,
 int live_unload(uint64_t id, bool force, struct message *message)
 {
     struct live_module *module;
+    struct live_unload_others others = { .count = 0 };
     mutex_lock(&live_mutex);
-    int error = live_unload_begin(id, force, &module, message);
+    int error = live_unload_begin(id, force, &module, &others, message);
     mutex_unlock(&live_mutex);
     if (error != 0)
         return error;
@@ -87,5 +101,7 @@ int live_unload(uint64_t id, bool force, struct message *message)
     module->state = LIVE_MODULE_UNLOADED;
     mutex_unlock(&live_mutex);
     live_module_check_old(id);
+    for (unsigned i = 0; i < others.count; i++)
+        live_module_check_old(others.ids[i]);
     return 0;
 }
