@@ -140,6 +140,12 @@ int vsprintf(char *text, const char *format, struct live_arguments *arguments)
     return vsnprintf(text, SIZE_MAX / 2, format, arguments);
 }
 
+/* Functions of C, so that debug data knows their types; their arguments are collected in arch/x86_64/live_printf.S. */
+__attribute__((naked)) int printf(const char *format, ...) { __asm__("jmp printf_entry"); }
+__attribute__((naked)) int sprintf(char *buffer, const char *format, ...) { __asm__("jmp sprintf_entry"); }
+__attribute__((naked)) int snprintf(char *buffer, size_t size, const char *format, ...) { __asm__("jmp snprintf_entry"); }
+__attribute__((naked)) int dprintf(int fd, const char *format, ...) { __asm__("jmp dprintf_entry"); }
+
 /* --- ends -------------------------------------------------------------------------------- */
 
 void exit(int status)

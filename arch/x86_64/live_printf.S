@@ -1,5 +1,5 @@
 /*
- * Entries of live code's printf family (live/libc.c): the kernel's C cannot read XMM registers, in which doubles come. Each
+ * What live code's printf family (live/libc.c) jumps to: the kernel's C cannot read XMM registers, in which doubles come. Each
  * builds the argument list of the System V ABI (3.5.7, struct live_arguments) on the stack and calls NAME_arguments() with the named
  * arguments and the list behind them.
  */
@@ -42,9 +42,9 @@
 .size \name, . - \name
 .endm
 
-VARIADIC printf, vprintf, 1, %rsi
-VARIADIC sprintf, vsprintf, 2, %rdx
-VARIADIC snprintf, vsnprintf, 3, %rcx
-VARIADIC dprintf, vdprintf, 2, %rdx
+VARIADIC printf_entry, vprintf, 1, %rsi
+VARIADIC sprintf_entry, vsprintf, 2, %rdx
+VARIADIC snprintf_entry, vsnprintf, 3, %rcx
+VARIADIC dprintf_entry, vdprintf, 2, %rdx
 
 .section .note.GNU-stack, "", @progbits
