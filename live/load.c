@@ -399,8 +399,10 @@ LOCAL void load_finish(struct load *load, struct live_load *request)
 int live_load(struct live_load *request, struct message *message)
 {
     struct load *load = kzalloc(sizeof(*load));
-    if (load == NULL)
+    if (load == NULL) {
+        message_add(message, "not enough memory to link");
         return -ENOMEM;
+    }
     struct link *link = &load->link;
     *link = (struct link){ .load = request, .message = message };
     link->names_end = &link->names;

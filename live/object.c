@@ -54,7 +54,11 @@ LOCAL bool object_find_strings(const struct object *object, uint32_t section, co
 LOCAL int object_check_section(const struct object *object, uint32_t number, struct message *message)
 {
     struct elf64_section *section = &object->sections[number];
-    if (section->type != SECTION_NOBITS && section->type != 0 && !elf_range_is_inside(section->offset, section->size, object->size))
+    if (section->type == 0) { /* an unused entry, whatever else it says */
+        *section = (struct elf64_section){ .alignment = 1 };
+        return 0;
+    }
+    if (section->type != SECTION_NOBITS && !elf_range_is_inside(section->offset, section->size, object->size))
         return object_refuse(object, message, "damaged: a section is not in the file");
     if (section->alignment == 0)
         section->alignment = 1;

@@ -331,6 +331,78 @@ TEST(a_call_of_what_was_unloaded_is_told)
     CHECK_EQUAL(host_unload(a, false), 0);
 }
 
+/* --- replacements: bind_file and only ------------------------------------------------------------------ */
+
+static volatile int bound_count = 5, bound_zero;
+int bound_global = 7;
+static __attribute__((noinline, used)) int bound_step(int by) { return by + 1; }
+int bound_other(int x);
+int bound_function(int x);
+__attribute__((noinline)) int bound_other(int x) { return bound_step(x) + 500; }
+__attribute__((noinline)) int bound_function(int x)
+{
+    bound_zero++;
+    bound_count += x;
+    return bound_step(bound_count) + bound_other(0);
+}
+
+static void check_bound(const char *name, const char *compiler)
+{
+    size_t size;
+    uint64_t id;
+    host_start();
+    char *object = host_object(name, compiler, "tests/host/live/objects/bound.c", &size);
+    struct live_load load = { .object = (uint8_t *)object, .object_size = size, .flags = LIVE_LOAD_HIDDEN,
+                              .bind_file = "tests/host/live/linker_test.c", .only = "linker_test.c:bound_function" };
+    int error = host_load_with(&load, &id);
+    if (error != 0)
+        printf("%s: %s", name, host_text);
+    CHECK_EQUAL(error, 0);
+    free(object);
+    if (error != 0)
+        return;
+    int (*function)(int) = (int (*)(int))load.only_address;
+    bound_count = 5;
+    bound_zero = 0;
+    bound_global = 7;
+    CHECK_EQUAL(function(1), 6 + 1 + 3 + 2); /* the running bound_step() and bound_count, its own helper and `calls` */
+    CHECK_EQUAL(bound_count, 6);
+    CHECK_EQUAL(bound_zero, 2);
+    CHECK_EQUAL(bound_global, 8);
+    CHECK_EQUAL(function(2), 21);
+    CHECK_EQUAL(function(3), 502); /* the running bound_other() */
+    CHECK_EQUAL(function(4), 'e'); /* its own constants */
+    CHECK_EQUAL(function(5), 55);
+    bound_count = 5;
+    if (strstr(compiler, "-O") == NULL) /* optimisers make a loop of it, unless functions are interposable as the kernel's are */
+        CHECK_EQUAL(function(-1), 7 + 501); /* the one that runs */
+    CHECK_EQUAL(host_address("bound_function"), 0);
+    CHECK_EQUAL(host_unload(id, false), 0);
+}
+
+TEST(a_new_version_shares_the_state_of_the_file_that_runs)
+{
+    check_bound("bound_tcc", "tcc -c");
+    check_bound("bound_gcc", "gcc -w -c -O1 -fno-pic -mcmodel=kernel -fno-inline -ffunction-sections -fdata-sections");
+    check_bound("bound_gcc_pic", "gcc -w -c -O2 -fPIC -fno-inline -fno-ipa-cp -fno-ipa-sra -ffunction-sections -fdata-sections");
+    check_bound("bound_clang", ZIG_CC " -w -c -O1 -fno-pic -mcmodel=kernel -fno-inline -ffunction-sections -fdata-sections");
+}
+
+TEST(statics_that_cannot_be_told_apart_are_refused)
+{
+    uint64_t id;
+    host_start();
+    size_t size;
+    char *object = host_object("bound_mixed", "gcc -w -c -O1 -fno-pic -mcmodel=kernel -fno-inline",
+                               "tests/host/live/objects/bound.c", &size);
+    struct live_load load = { .object = (uint8_t *)object, .object_size = size, .flags = LIVE_LOAD_HIDDEN,
+                              .bind_file = "linker_test.c", .only = "bound_function" };
+    CHECK_EQUAL(host_load_with(&load, &id), -ENOEXEC);
+    CHECK_SAYS("build with -fdata-sections");
+    free(object);
+    CHECK(live_module_next(NULL) == NULL);
+}
+
 /* --- archives ----------------------------------------------------------------------------------------- */
 
 static char *make_archive(const char *name, const char *members, size_t *size)
