@@ -20,11 +20,11 @@ def test_the_parts_that_need_no_kernel(tmp_path):
 def test_the_compiler_inside_the_world():
     program = """
 import _live_c
-cell = _live_c.prepare("int twice(int x) { return 2 * x; } twice(4)", False)
+cell = _live_c.prepare("int twice(int x) { return 2 * x; } twice(4)", False, "")
 assert cell["object"][:4] == b"\\x7fELF" and cell["statements"][:4] == b"\\x7fELF" and cell["type"] == "int", cell
-_live_c.commit(cell["number"])
-assert _live_c.prepare("twice", False)["type"] == "int (int)"
-assert _live_c.prepare("int y =\\n  twic(3);", False)["error"][1:4] == (2, 3, "'twic' is not declared")
+_live_c.commit(cell["number"], 0)
+assert _live_c.prepare("twice", False, "")["type"] == "int (int)"
+assert _live_c.prepare("int y =\\n  twic(3);", False, "")["error"][1:4] == (2, 3, "'twic' is not declared")
 assert not _live_c.is_complete("int f(void) {") and _live_c.is_complete("f()")
 """
     result = subprocess.run([ROOT / "build/world.elf", "-c", program], capture_output=True, text=True, timeout=60)

@@ -15,7 +15,7 @@ from .serial_line import SerialTimeout
 DESCRIPTION = "Start Polyglot OS in QEMU."
 EPILOG = "tools/vm COMMAND --help tells more about each. The image is made by `make image`."
 EXEC_HELP = """\
-FILE is run inside in the language of its suffix (.py, .sh: Bash); `-` is Python on standard input. Its standard
+FILE is run inside in the language of its suffix (.py, .sh: Bash, .c); `-` is Python on standard input. Its standard
 output and error come out here, exactly; the exit status is the program's, or 124: time-out, 125: kernel
 panic (its text on standard error), 126: the image or QEMU is missing. The options above are taken
 wherever they stand; write `--` before arguments of the program that look like one of them."""

@@ -28,7 +28,7 @@ GATHER_SECONDS = 0.002
 KEPT = 16384  # bytes of each stream that are remembered, to know whether a panic's text was among them
 STDOUT_PORT, STDERR_PORT, STATUS_PORT = 0x404, 0x405, 0x406
 TIMEOUT_STATUS, FAILED_STATUS = 124, 126
-LANGUAGES = (".py", ".sh")  # suffixes that process 1 can run
+LANGUAGES = (".py", ".sh", ".c")  # suffixes that process 1 can run
 # Where the interesting part of the console log starts, if there is one.
 PANIC_START = re.compile(r"^.*\bPANIC\b", re.M)
 

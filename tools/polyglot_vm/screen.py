@@ -19,7 +19,7 @@ from .serial_line import CANNOT_START, SerialTimeout
 
 FIRST_PROMPT = r"^>>> \Z"
 # After the line end that Enter makes; a block's next line may be indented already.
-NEXT_PROMPT = r"\n(?:>>>|\.\.\.) +\Z"
+NEXT_PROMPT = r"\n(?:>>>|\.\.\.|c>|\.\.\.>) +\Z"
 ANSWER = r"(?s)(.*)^>>> \Z"
 SETTLE_SECONDS = 0.1
 

@@ -49,7 +49,7 @@ def type_transcript(machine, lines, timeout, output, errors=sys.stderr):
             if in_block and is_inside_block(lines, number):
                 continue
             try:
-                in_block = screen.send_line(machine, line, timeout) == "..."
+                in_block = screen.send_line(machine, line, timeout).startswith("...")
             except SerialTimeout:
                 return explain_end(machine, lines, number, timeout, errors)
             dialogue.write()

@@ -983,7 +983,7 @@ def _compile_error(source, line, message):
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     try:
         from _c_prompt import CompileError
-        return CompileError(message, line, 0, text)
+        return CompileError("<replacement>", line, 0, message, text)
     except (ImportError, TypeError):
         return SyntaxError(f"{message} (line {line}: {text.strip()})" if line else message)
 

@@ -29,6 +29,7 @@ Definitions that last (sources in /live, built again after a restart of Python; 
     forget(name)        it is not built again
 
 Live code: what is typed becomes part of the running kernel
+    c(source)           compiles C into the running kernel: the value of a last expression, or what was defined
     link(path)          links an object or archive of any compiler
     live.NAME           a function or variable of live code; faults in calls raise KernelFault
     kernel.NAME         the same for the kernel's; kernel.struct("page", address), kernel.list(head, type, link)
@@ -70,7 +71,8 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
 
 
 _LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "history", "kernel", "link", "live", "replace", "restore"]
-__all__ += _LIVE_NAMES
+_C_NAMES = {"CompileError": "CompileError", "c": "evaluate"}
+__all__ += [*_LIVE_NAMES, *_C_NAMES]
 
 
 def __dir__():
@@ -79,6 +81,9 @@ def __dir__():
 
 def __getattr__(name):
     # The live layer is loaded when it is first used.
+    if name in _C_NAMES:
+        import _c_prompt
+        return getattr(_c_prompt, _C_NAMES[name])
     if name not in _LIVE_NAMES:
         raise AttributeError(f"module 'polyglot' has no attribute {name!r}")
     import _livelayer

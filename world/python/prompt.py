@@ -273,6 +273,20 @@ def cell_writefile(argument, body, namespace):
 
 
 @command
+def percent_c(argument, namespace):
+    """%c [CODE]: C at the prompt, linked into the running kernel; exit or Ctrl-D comes back. With CODE: run it once"""
+    import _c_prompt
+    _c_prompt.run_cell(argument)
+
+
+@cell
+def cell_c(argument, body, namespace):
+    """%%c: run the lines below as C, until an empty line outside of brackets"""
+    import _c_prompt
+    _c_prompt.run_cell(body)
+
+
+@command
 def percent_run(argument, namespace):
     """%run FILE [ARGUMENTS]: run a file as __main__ in this namespace"""
     import shlex

@@ -20,7 +20,12 @@ use rustyline::{
 
 /// Calls a function of python/prompt.py.
 fn call(vm: &VirtualMachine, name: &str, arguments: impl Into<FuncArgs>) -> PyResult {
-    vm.import("_prompt", 0)?.get_attr(&*vm.ctx.intern_str(name), vm)?.call_with_args(arguments.into(), vm)
+    call_in(vm, "_prompt", name, arguments)
+}
+
+/// Calls a function of a frozen module.
+pub fn call_in(vm: &VirtualMachine, module: &'static str, name: &str, arguments: impl Into<FuncArgs>) -> PyResult {
+    vm.import(module, 0)?.get_attr(&*vm.ctx.intern_str(name), vm)?.call_with_args(arguments.into(), vm)
 }
 
 /// Does the line belong to the prompt rather than to the compiler? Looks at it without Python first: start-up
@@ -70,19 +75,21 @@ pub fn run(vm: &VirtualMachine, line: &str, globals: &PyDictRef) -> PyResult<()>
 
 /// Completes by the names of the prompt's namespace.
 pub struct PromptHelper {
+    /// Whose complete() is asked.
+    module: &'static str,
     globals: PyDictRef,
 }
 
 impl PromptHelper {
-    pub fn new(globals: PyDictRef) -> Self {
-        Self { globals }
+    pub fn new(module: &'static str, globals: PyDictRef) -> Self {
+        Self { module, globals }
     }
 
     /// (start, candidates) as python/prompt.py's complete() gives them; start in bytes.
     fn candidates(&self, vm: &VirtualMachine, before: &str) -> PyResult<(usize, Vec<String>)> {
         let end = vm.ctx.new_int(before.chars().count());
         let arguments: Vec<PyObjectRef> = vec![vm.ctx.new_str(before).into(), end.into(), self.globals.clone().into()];
-        let answer = call(vm, "complete", arguments)?;
+        let answer = call_in(vm, self.module, "complete", arguments)?;
         let start: usize = answer.get_item(&0usize, vm)?.try_into_value(vm)?;
         let words: Vec<PyObjectRef> = answer.get_item(&1usize, vm)?.try_into_value(vm)?;
         let start = before.char_indices().nth(start).map_or(before.len(), |(at, _)| at);

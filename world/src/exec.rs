@@ -34,9 +34,17 @@ pub fn handed_over() -> Option<Options> {
     let path = format!("/exec/{}", argv[0].trim_start_matches("/exec/").trim_start_matches('/'));
     match language(&path) {
         Some("Python") => {}
+        Some("C") => {
+            let words: Vec<&str> = std::iter::once(path.as_str()).chain(argv[1..].iter().map(String::as_str)).collect();
+            let mut settings = Settings::default();
+            settings.utf8_mode = 1;
+            settings.argv = words.iter().map(|word| (*word).to_owned()).collect();
+            let code = "import sys, _c_prompt; sys.exit(_c_prompt.run_program(sys.argv[0], sys.argv[1:]))";
+            return Some(Options { mode: Mode::Command(code.to_owned()), settings });
+        }
         Some("Bash") => run_script(&path, &argv[1..]),
-        Some(language) => fail(&format!("{path}: {language} programs cannot be run yet, only Python (.py) and Bash (.sh)")),
-        None => fail(&format!("{path}: the suffix does not name a language; .py is Python, .sh is Bash")),
+        Some(language) => fail(&format!("{path}: {language} programs cannot be run yet, only Python (.py), C (.c) and Bash (.sh)")),
+        None => fail(&format!("{path}: the suffix does not name a language; .py is Python, .c is C, .sh is Bash")),
     }
     argv[0].clone_from(&path);
     let mut settings = Settings::default();

@@ -15,6 +15,7 @@
 
 mod banner;
 mod boot;
+mod c_shell;
 mod child;
 mod comfort;
 mod exec;

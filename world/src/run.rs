@@ -47,6 +47,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/tables.py", "_tables"))
         .add_frozen_modules(frozen!("../python/progress.py", "_progress"))
         .add_frozen_modules(frozen!("../python/processes.py", "_processes"))
+        .add_frozen_modules(frozen!("../python/c_prompt.py", "_c_prompt"))
         .add_frozen_modules(frozen!("../python/trace.py", "_trace"))
         .add_frozen_modules(frozen!("../python/kept.py", "_kept"))
         .add_frozen_modules(frozen!("../python/live.py", "_livelayer"))

@@ -10,7 +10,7 @@
 //! % and ! commands, questions and completion: comfort.rs.
 //! Left out: highlighting and hints while typing.
 
-use crate::{banner, comfort, memory, terminal::SignalKeys};
+use crate::{banner, c_shell, comfort, live::c::parse, memory, terminal::SignalKeys};
 use ruff_text_size::Ranged;
 use rustpython_compiler::{
     CompileError, ParseError,
@@ -18,7 +18,7 @@ use rustpython_compiler::{
 };
 use rustpython_vm::{
     AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine,
-    builtins::{PyBaseExceptionRef, PyCode, PyDictRef},
+    builtins::{PyBaseExceptionRef, PyCode},
     bytecode::CodeFlags,
     compiler,
     scope::Scope,
@@ -49,7 +49,8 @@ pub fn run(vm: &VirtualMachine, scope: Scope) -> PyResult<()> {
     if !vm.state.config.settings.quiet {
         banner::print();
     }
-    let mut lines = LineEditor::new(vm, scope.globals.clone())?;
+    rebuild(vm);
+    let mut lines = LineEditor::new(vm, comfort::PromptHelper::new("_prompt", scope.globals.clone()), ".polyglot_history")?;
     statements(vm, scope, &mut lines)
 }
 
@@ -104,9 +105,15 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             text.clear();
             continue;
         }
+        if line.trim() == "%c" && text.trim() == "%c" {
+            text.clear();
+            c_shell::run(vm, &scope.globals)?;
+            continue;
+        }
         let is_first_line = !in_block && text.trim_end() == line.trim_end();
         let is_cell = comfort::is_cell(&text);
-        if is_cell && !ends_block {
+        let goes_on = text.trim_start().strip_prefix("%%c\n").is_some_and(parse::is_open); // an empty line is content there
+        if is_cell && (!ends_block || goes_on) {
             in_block = true;
             continue;
         }
@@ -134,8 +141,19 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
     }
 }
 
+/// Builds again what was defined before the world was started again; says what is missing now.
+fn rebuild(vm: &VirtualMachine) {
+    if !c_shell::has_kept() {
+        return;
+    }
+    let call = || vm.import("_c_prompt", 0).and_then(|_| vm.import("_kept", 0)?.get_attr("rebuild_at_start", vm)?.call((), vm));
+    if let Err(error) = guard(vm, || call().map(drop)) {
+        report(vm, error);
+    }
+}
+
 /// Tells which jobs have changed.
-fn tell_jobs(vm: &VirtualMachine) {
+pub fn tell_jobs(vm: &VirtualMachine) {
     if let Err(error) = guard(vm, || comfort::before_prompt(vm)) {
         report(vm, error);
     }
@@ -238,12 +256,12 @@ fn execute(vm: &VirtualMachine, statements: Vec<(String, PyRef<PyCode>)>, scope:
 
 /// Runs `body`; a Rust panic that no bytecode loop caught becomes an exception, so that a bug in
 /// native code costs one statement and not the session.
-fn guard<T>(vm: &VirtualMachine, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+pub fn guard<T>(vm: &VirtualMachine, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(unwind::into_exception(payload, vm)))
 }
 
 /// Prints an uncaught exception as Python's prompt does and keeps it for pdb.pm().
-fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
+pub fn report(vm: &VirtualMachine, error: PyBaseExceptionRef) {
     let traceback: PyObjectRef = error.__traceback__().map_or_else(|| vm.ctx.none(), Into::into);
     for (name, value) in [
         ("last_exc", error.clone().into()),
@@ -283,7 +301,7 @@ fn collect_garbage(vm: &VirtualMachine) -> PyResult<()> {
     guard(vm, || vm.import("gc", 0)?.get_attr("collect", vm)?.call((), vm).map(drop))
 }
 
-fn flush(vm: &VirtualMachine) {
+pub fn flush(vm: &VirtualMachine) {
     for name in ["stdout", "stderr"] {
         if let Ok(stream) = vm.sys_module.get_attr(name, vm) {
             let _ = vm.call_method(&stream, "flush", ());
@@ -342,13 +360,14 @@ fn read_plain_line(prompt: &str) -> rustyline::Result<String> {
 }
 
 /// The line editor and its history.
-struct LineEditor {
+pub struct LineEditor {
     editor: Editor<comfort::PromptHelper, DefaultHistory>,
     history: Option<PathBuf>,
 }
 
 impl LineEditor {
-    fn new(vm: &VirtualMachine, globals: PyDictRef) -> PyResult<Self> {
+    /// `history`: name of its file in HOME.
+    pub fn new(vm: &VirtualMachine, helper: comfort::PromptHelper, history: &str) -> PyResult<Self> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
@@ -358,10 +377,10 @@ impl LineEditor {
             .build();
         let mut editor =
             Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
-        editor.set_helper(Some(comfort::PromptHelper::new(globals)));
+        editor.set_helper(Some(helper));
         let tab = KeyEvent(KeyCode::Tab, Modifiers::NONE);
         editor.bind_sequence(tab, EventHandler::Conditional(Box::new(comfort::TabKey)));
-        let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".polyglot_history"));
+        let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(history));
         if let Some(path) = &history {
             // No file yet, or none readable: the history starts empty.
             let _ = editor.load_history(path);
@@ -370,7 +389,7 @@ impl LineEditor {
     }
 
     /// Reads one line (or one pasted text).
-    fn read(&mut self, vm: &VirtualMachine, prompt: &str, keys: SignalKeys) -> rustyline::Result<String> {
+    pub fn read(&mut self, vm: &VirtualMachine, prompt: &str, keys: SignalKeys) -> rustyline::Result<String> {
         let line = thread::allow_threads(vm, || {
             let line = self.editor.readline(prompt);
             drop(keys);
@@ -382,7 +401,7 @@ impl LineEditor {
         Ok(line.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
-    fn remember(&mut self, line: &str) {
+    pub fn remember(&mut self, line: &str) {
         if !line.trim().is_empty() {
             let _ = self.editor.add_history_entry(line.trim_end());
             self.save_history();

@@ -1,34 +1,189 @@
-//! The Python module `_live_c`: the C session (c/), as python/c_prompt.py uses it.
+//! The Python module `_live_c`: the C session (c/) between python/c_prompt.py, the type table and the kernel.
 
 pub(crate) use _live_c::module_def;
 
-use super::c::session::Session;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use super::c::cell::Cell;
+use super::c::parse::Meaning;
+use super::c::session::{Kind, Outside, Session, preprocess_by_process};
+use super::c::shape::Shape;
+use super::control;
+use super::names;
+use super::types::{Enumeration, Field, Language, Record, Symbol, Tag, Type, TypeId, TypeTable, table};
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 static SESSION: LazyLock<Mutex<Session>> = LazyLock::new(Default::default);
 
 /// The one session. Never run Python while the guard is held.
-pub fn session() -> MutexGuard<'static, Session> {
-    SESSION.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn session() -> MutexGuard<'static, Session> {
+    SESSION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kernel and other languages, as the type table knows them.
+struct World;
+
+impl Outside for World {
+    fn meaning(&self, name: &str) -> Meaning {
+        let mut table = table();
+        if table.typedef(name).is_some() {
+            Meaning::Type
+        } else if table.lookup(name).is_some() {
+            Meaning::Value
+        } else {
+            Meaning::Unknown
+        }
+    }
+
+    fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String {
+        let bare = |name: &String| name.rsplit(' ').next().unwrap_or_default().to_owned();
+        let asked: Vec<String> = names.iter().map(bare).collect();
+        let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| is_known(name)).collect();
+        table().declare(&asked.iter().map(String::as_str).collect(), &known.into_iter().collect::<HashSet<&str>>())
+    }
+
+    fn preprocess(&self, includes: &str) -> Result<String, String> {
+        preprocess_by_process(includes)
+    }
+}
+
+/// Tells the type table what a cell defines. `modules`: ids of the module of its object.
+fn register(cell: &Cell, module: u64) {
+    let mut table = table();
+    for shape in &cell.shapes {
+        declare_tag(&mut table, shape);
+    }
+    for shape in &cell.shapes {
+        fill_tag(&mut table, shape);
+    }
+    for definition in &cell.definitions {
+        let Some(name) = definition.names.first() else { continue };
+        let is_typedef = definition.kind == Kind::Type && definition.declaration.starts_with("typedef ");
+        if !is_typedef && !matches!(definition.kind, Kind::Function | Kind::Variable) {
+            continue;
+        }
+        let Some(mut ty) = names::parse(&mut table, &definition.type_text) else { continue };
+        if is_typedef {
+            table.define_typedef(name, ty);
+            continue;
+        }
+        // The declaration has the parameters' names, if it can be read as a type.
+        if definition.kind == Kind::Function
+            && let Some(named) = names::parse(&mut table, definition.declaration.trim_end_matches(';'))
+            && matches!(table.get(named), Type::Function { .. })
+        {
+            ty = named;
+        }
+        let function = definition.kind == Kind::Function;
+        let file = cell.file.as_str().into();
+        table.define(Symbol { name: name.as_str().into(), ty, function, local: false, language: Language::C, file, line: 0, module });
+    }
+}
+
+fn split_tag(tag: &str) -> Option<(Tag, &str)> {
+    let (keyword, name) = tag.split_once(' ')?;
+    let tag = match keyword {
+        "struct" => Tag::Struct,
+        "union" => Tag::Union,
+        _ => Tag::Enum,
+    };
+    Some((tag, name))
+}
+
+/// A new type for the tag, so that others can point to it.
+fn declare_tag(table: &mut TypeTable, shape: &Shape) {
+    let Some((tag, name)) = split_tag(&shape.tag) else { return };
+    let id = if tag == Tag::Enum {
+        let values = shape.constants.iter().map(|(name, value)| (name.as_str().into(), i128::from(*value))).collect();
+        table.make_enum(Enumeration { name: (!name.is_empty()).then(|| name.into()), size: 4, signed: true, values })
+    } else {
+        let (size, align) = (shape.size, shape.align);
+        table.make_record(Record { tag, name: Some(name.into()), size, align, complete: true, packed: align == 1 && size > 1, fields: Vec::new() })
+    };
+    table.define_tag(tag, name, id);
+}
+
+fn fill_tag(table: &mut TypeTable, shape: &Shape) {
+    let Some((tag, name)) = split_tag(&shape.tag).filter(|(tag, _)| *tag != Tag::Enum) else { return };
+    let Some(id) = table.tag(tag, name) else { return };
+    let unknown = table.make(Type::Void);
+    let fields = shape.fields.iter().map(|field| {
+        let ty: TypeId = names::parse(table, &field.type_text).unwrap_or(unknown);
+        Field { name: Some(field.name.as_str().into()), ty, offset: field.offset, bits: field.bits }
+    });
+    let fields: Vec<Field> = fields.collect();
+    if let Some(record) = table.record_mut(id) {
+        record.fields = fields;
+    }
+}
+
+/// Text at an address, up to its NUL or 200 bytes; None: nothing is mapped there.
+fn read_text(address: u64) -> Option<Vec<u8>> {
+    let mut found = Vec::new();
+    while found.len() < 200 {
+        // Never beyond a page that is known to be there.
+        let at = address + found.len() as u64;
+        let size = (4096 - at % 4096).min(64) as usize;
+        let mut part = vec![0u8; size];
+        if control::peek(at, &mut part).is_err() {
+            return (!found.is_empty()).then_some(found);
+        }
+        match part.iter().position(|byte| *byte == 0) {
+            Some(end) => {
+                found.extend(&part[..end]);
+                return Some(found);
+            }
+            None => found.extend(part),
+        }
+    }
+    found.extend(b"...");
+    Some(found)
+}
+
+/// The value at an address as the prompt shows it: "(int) 42".
+fn show(type_text: &str, address: u64) -> String {
+    let mut table = table();
+    let Some(id) = names::parse(&mut table, type_text) else {
+        return format!("({type_text}) at {address:#x}");
+    };
+    let is_function = matches!(table.get(table.strip(id)), Type::Function { .. });
+    let mut bytes = vec![0u8; table.size_of(id).min(1 << 20) as usize];
+    if is_function {
+        drop(table);
+        let name = control::symbol_at(address).map(|found| format!(" <{}>", found.name())).unwrap_or_default();
+        return format!("({type_text}) {{{address:#x}{name}}}");
+    }
+    if control::peek(address, &mut bytes).is_err() {
+        return format!("({type_text}) at {address:#x}, where nothing is mapped");
+    }
+    let mut text = format!("({type_text}) {}", table.format_value(id, &bytes));
+    if let Type::Pointer(to) = *table.get(table.strip(id))
+        && let Type::Int { name, size: 1, .. } = table.get(table.strip(to)).clone()
+        && name.contains("char")
+    {
+        let target = u64::from_le_bytes(bytes[..8].try_into().unwrap_or_default());
+        drop(table);
+        if let Some(found) = (target != 0).then(|| read_text(target)).flatten() {
+            text.push(' ');
+            text.push_str(&super::values::quote(&found));
+        }
+    }
+    text
 }
 
 #[rustpython_vm::pymodule]
 mod _live_c {
-    use super::session;
+    use super::{PoisonError, World, register, session};
     use crate::live::c::cell::{self, Cell, Diagnostic, Flags};
-    use crate::live::c::session::{Alone, Definition, Kind};
-    use crate::live::c::stabs::Lines;
     use crate::live::c::parse;
+    use crate::live::c::session::{Definition, Kind};
     use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine, convert::ToPyObject};
-    use std::sync::Mutex;
+    use std::sync::{Mutex, MutexGuard};
 
-    /// Prepared and not linked yet: the newest one only, for each thread prepares and commits under the prompt's lock.
+    /// Prepared and not linked yet. c_prompt.py has one cell at a time in work.
     static PREPARED: Mutex<Option<Cell>> = Mutex::new(None);
-    /// Lines of all functions that were linked, newest last.
-    static LINES: Mutex<Vec<Lines>> = Mutex::new(Vec::new());
 
-    fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-        mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn prepared() -> MutexGuard<'static, Option<Cell>> {
+        PREPARED.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does the text make sense as it is, or does more belong to it?
@@ -41,28 +196,25 @@ mod _live_c {
         vm.new_tuple((found.file.clone(), found.line, found.column, found.message.clone(), found.source_line.clone())).into()
     }
 
-    fn describe(found: &Definition, vm: &VirtualMachine) -> PyObjectRef {
-        let names: Vec<PyObjectRef> = found.names.iter().map(|name| name.to_pyobject(vm)).collect();
-        let uses: Vec<PyObjectRef> = found.uses.iter().map(|(name, _)| name.to_pyobject(vm)).collect();
-        vm.new_tuple((
-            vm.ctx.new_list(names),
-            found.kind.name().to_owned(),
-            found.source.clone(),
-            found.type_text.clone(),
-            found.declaration.clone(),
-            vm.ctx.new_list(uses),
-        ))
-        .into()
+    fn strings(texts: &[String], vm: &VirtualMachine) -> PyObjectRef {
+        vm.ctx.new_list(texts.iter().map(|text| text.clone().to_pyobject(vm)).collect()).into()
     }
 
-    /// Compiles a cell. A dict: "error" (file, line, column, message, source line), or "number", "object", "statements" (bytes or
+    fn describe(found: &Definition, vm: &VirtualMachine) -> PyObjectRef {
+        let uses: Vec<String> = found.uses.iter().map(|(name, _)| name.clone()).collect();
+        let texts = [found.kind.name().to_owned(), found.source.clone(), found.type_text.clone(), found.declaration.clone()];
+        let [kind, source, type_text, declaration] = texts;
+        vm.new_tuple((strings(&found.names, vm), kind, source, type_text, declaration, strings(&uses, vm))).into()
+    }
+
+    /// Compiles a cell; `file` is its name in messages, "": its number. A dict: "error" (file, line, column, message, source line), or "number", "object", "statements" (bytes or
     /// None), "entry", "type", "keeps", "warnings", "definitions" (names, kind, source, type, declaration, uses). It counts once
     /// commit() was called.
     #[pyfunction]
-    fn prepare(text: String, no_sse: bool, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
-        let prepared = cell::prepare(&session(), &text, &Alone, Flags { no_sse });
+    fn prepare(text: String, no_sse: bool, file: String, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
+        let result = cell::prepare(&session(), &text, &World, Flags { no_sse, file: &file });
         let answer = vm.ctx.new_dict();
-        let mut cell = match prepared {
+        let mut cell = match result {
             Ok(cell) => cell,
             Err(error) => {
                 answer.set_item("error", place(&error, vm), vm)?;
@@ -78,19 +230,26 @@ mod _live_c {
         answer.set_item("keeps", cell.keeps.to_pyobject(vm), vm)?;
         answer.set_item("warnings", vm.ctx.new_list(cell.warnings.iter().map(|one| place(one, vm)).collect()).into(), vm)?;
         answer.set_item("definitions", vm.ctx.new_list(cell.definitions.iter().map(|one| describe(one, vm)).collect()).into(), vm)?;
-        *lock(&PREPARED) = Some(cell);
+        *prepared() = Some(cell);
         Ok(answer.into())
     }
 
-    /// The cell that was prepared last is linked: its definitions count. ValueError: it is another one.
+    /// The cell that was prepared last is linked as a module (0: it has no object): its definitions count. ValueError: it is
+    /// another one.
     #[pyfunction]
-    fn commit(number: u64, vm: &VirtualMachine) -> PyResult<()> {
-        let Some(cell) = lock(&PREPARED).take().filter(|cell| cell.number == number) else {
+    fn commit(number: u64, module: u64, vm: &VirtualMachine) -> PyResult<()> {
+        let Some(cell) = prepared().take().filter(|cell| cell.number == number) else {
             return Err(vm.new_value_error("another cell was prepared since"));
         };
         session().commit(&cell);
-        lock(&LINES).extend(cell.lines);
+        register(&cell, module);
         Ok(())
+    }
+
+    /// The value of a type (as the compiler spells it) at an address, as text: "(int) 42".
+    #[pyfunction]
+    fn show(type_text: String, address: u64) -> String {
+        super::show(&type_text, address)
     }
 
     /// All definitions in their order, as in prepare().
@@ -121,11 +280,9 @@ mod _live_c {
         names.into_iter().filter(|name| name.starts_with(&prefix)).map(|name| name.to_pyobject(vm)).collect()
     }
 
-    /// (file, line) of an offset into a function that was typed in C, or None.
+    /// The compiler's keywords.
     #[pyfunction]
-    fn line(function: String, offset: u32) -> Option<(String, u32)> {
-        let lines = lock(&LINES);
-        let found = lines.iter().rfind(|lines| lines.function == function)?;
-        Some((found.file.clone(), found.line_at(offset)?))
+    fn keywords(vm: &VirtualMachine) -> Vec<PyObjectRef> {
+        crate::live::c::lex::KEYWORDS.iter().map(|word| word.to_pyobject(vm)).collect()
     }
 }

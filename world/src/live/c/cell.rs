@@ -13,8 +13,9 @@ use super::compiler::{self, Message, Output};
 use super::lex::{self, Kind as TokenKind, Token};
 use super::parse::{self, Declaration, Declarator, Item};
 use super::session::{Definition, Headers, Kind, Outside, Session};
-use super::stabs::{self, Lines};
+use super::shape::{self, Shape};
 use std::collections::HashSet;
+use std::ops::Range;
 
 const HIDDEN: &str = "<polyglot>";
 const PROBES: &str = "<types>";
@@ -32,9 +33,11 @@ pub struct Diagnostic {
 }
 
 #[derive(Clone, Copy, Default)]
-pub struct Flags {
+pub struct Flags<'a> {
     /// For code that runs outside of the world's threads.
     pub no_sse: bool,
+    /// Of the file, for messages; "": the cell's number.
+    pub file: &'a str,
 }
 
 #[derive(Default)]
@@ -50,9 +53,10 @@ pub struct Cell {
     pub value_type: String,
     pub keeps: bool,
     pub removed: Vec<String>,
+    /// Structures, unions, enumerations that it defines.
+    pub shapes: Vec<Shape>,
     pub headers: Option<Headers>,
     pub warnings: Vec<Diagnostic>,
-    pub lines: Vec<Lines>,
 }
 
 enum Part {
@@ -97,16 +101,19 @@ struct Builder<'a> {
     steps: Vec<Step>,
     shown: Option<Vec<usize>>,
     own: HashSet<String>,
+    /// ("struct x", the tokens of its body)
+    tags: Vec<(String, Vec<Token>)>,
     cell: Cell,
 }
 
-pub fn prepare(session: &Session, text: &str, outside: &dyn Outside, flags: Flags) -> Result<Cell, Diagnostic> {
+pub fn prepare(session: &Session, text: &str, outside: &dyn Outside, flags: Flags<'_>) -> Result<Cell, Diagnostic> {
     let number = session.cells + 1;
     let options = if flags.no_sse { "-nostdlib -g -mno-sse" } else { "-nostdlib -g" };
+    let file = if flags.file.is_empty() { format!("<cell {number}>") } else { flags.file.replace(['"', '\\', '\n'], "_") };
     let mut builder = Builder {
         session, outside, text,
         tokens: lex::tokens(text),
-        file: format!("c:{number}"),
+        file: file.clone(),
         options: options.to_owned(),
         headers: None,
         includes: session.includes(),
@@ -114,7 +121,8 @@ pub fn prepare(session: &Session, text: &str, outside: &dyn Outside, flags: Flag
         steps: Vec::new(),
         shown: None,
         own: HashSet::new(),
-        cell: Cell { number, file: format!("c:{number}"), entry: format!("__cell_{number}"), ..Cell::default() },
+        tags: Vec::new(),
+        cell: Cell { number, file, entry: format!("__cell_{number}"), ..Cell::default() },
     };
     builder.take_items()?;
     builder.compile_definitions()?;
@@ -260,11 +268,35 @@ impl<'a> Builder<'a> {
         if let (None, Some(name)) = (tag.name, &name) {
             parts.push(Part::Text(name.clone()));
         }
+        let mut names: Vec<String> = name.iter().map(|name| format!("{keyword} {name}")).collect();
+        let body: Vec<Token> = self.inside(&tag.body).map(|at| self.tokens[at]).collect();
+        let mut tags = vec![(format!("{keyword} {}", name.as_deref().unwrap_or("")), body)];
+        // Structures inside get names, too, so that one can ask about them.
+        let mut start = tag.keyword + 1;
+        for at in self.inside(&tag.body) {
+            let (word, is_named) = (self.word(at), self.tokens[at + 1].kind == TokenKind::Name);
+            let open = at + 1 + usize::from(is_named);
+            if !parse::is_tag_word(word) || self.tokens.get(open).is_none_or(|token| token.of(self.text) != "{") {
+                continue;
+            }
+            let end = self.closing(open);
+            if !is_named && self.tokens.get(end).is_none_or(|token| token.of(self.text) == ";") && word != "enum" {
+                continue; // its fields are the outer one's
+            }
+            let inner = if is_named { self.word(at + 1).to_owned() } else { format!("__anonymous_{}_{at}", self.cell.number) };
+            if !is_named {
+                parts.push(Part::Tokens((start..at + 1).collect()));
+                parts.push(Part::Text(inner.clone()));
+                start = at + 1;
+            }
+            names.push(format!("{word} {inner}"));
+            tags.push((format!("{word} {inner}"), self.inside(&(open..end)).map(|at| self.tokens[at]).collect()));
+        }
         let attributes = (tag.body.end..declaration.specifiers.end).filter(|at| !parse::is_qualifier(self.word(*at))).filter(keep);
-        parts.push(Part::Tokens((tag.keyword + 1..tag.body.end).chain(attributes).collect()));
+        parts.push(Part::Tokens((start..tag.body.end).chain(attributes).collect()));
         parts.push(Part::Text(";".into()));
         let source = self.render(&parts);
-        let mut names: Vec<String> = name.iter().map(|name| format!("{keyword} {name}")).collect();
+        self.tags.extend(tags.into_iter().rev());
         if keyword == "enum" {
             let body = tag.body.start + 1..tag.body.end.saturating_sub(1);
             let first = |at: &usize| self.tokens[*at].kind == TokenKind::Name && matches!(self.word(at - 1), "{" | ",");
@@ -278,6 +310,27 @@ impl<'a> Builder<'a> {
         let head = vec![Part::Tokens(qualifiers), Part::Text(format!("{keyword} {}", name.as_deref().unwrap_or("")))];
         self.push(Pending { definition, parts, line, variable: None });
         head
+    }
+
+    /// The tokens between the braces of a range.
+    fn inside(&self, body: &Range<usize>) -> Range<usize> {
+        body.start + 1..body.end.saturating_sub(1).max(body.start + 1)
+    }
+
+    /// Behind the brace that closes the one at `open`.
+    fn closing(&self, open: usize) -> usize {
+        let mut depth = 0;
+        for at in open..self.tokens.len() {
+            depth += match self.word(at) {
+                "{" => 1,
+                "}" => -1,
+                _ => 0,
+            };
+            if depth == 0 {
+                return at + 1;
+            }
+        }
+        self.tokens.len()
     }
 
     /// Is the token in a structure's body the name of a field? It uses nothing.
@@ -391,6 +444,8 @@ impl<'a> Builder<'a> {
     fn emit(&self, text: &mut String, parts: &[Part], dissect: Option<usize>) {
         for part in parts {
             match part {
+                // On the line that was typed, so that what is complained about there is found there.
+                Part::Text(words) if matches!(words.as_str(), ";" | "=") => text.push_str(words),
                 Part::Text(words) => text.push_str(&format!("\n#line 1 \"{HIDDEN}\"\n{words} ")),
                 Part::Tokens(tokens) => self.emit_tokens(text, tokens, dissect),
             }
@@ -449,8 +504,11 @@ impl<'a> Builder<'a> {
         let kept = self.check_warnings(&output, &|line| self.definitions_text(&prelude, Some(line)))?;
         self.cell.warnings.extend(kept);
         self.order_dynamic();
+        if !self.tags.is_empty() {
+            let before = self.definitions_text(&prelude, None);
+            self.cell.shapes = shape::ask(&before, &self.options, PROBE, self.text, &self.tags);
+        }
         let object = output.object.unwrap_or_default();
-        self.cell.lines.extend(stabs::lines(&object));
         let defines = self.pending.iter().any(|one| matches!(one.definition.kind, Kind::Function | Kind::Variable));
         self.cell.object = defines.then_some(object);
         Ok(())
@@ -469,7 +527,8 @@ impl<'a> Builder<'a> {
         }
         text.push_str(&format!("\n#line 1 \"{PROBES}\"\n"));
         for (index, pending) in self.pending.iter().enumerate() {
-            if matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration) {
+            let is_typedef = pending.definition.declaration.starts_with("typedef ");
+            if is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration) {
                 let name = &pending.definition.names[0];
                 text.push_str(&format!("extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];"));
             }
@@ -595,7 +654,6 @@ impl<'a> Builder<'a> {
         let kept = self.check_warnings(&output, &|line| self.statements_text(&prelude, form, Some(line)))?;
         self.cell.warnings.extend(kept);
         let object = output.object.unwrap_or_default();
-        self.cell.lines.extend(stabs::lines(&object));
         self.cell.statements = Some(object);
         Ok(())
     }
@@ -678,7 +736,7 @@ impl<'a> Builder<'a> {
         if error.file != self.file {
             // It became clear behind the last token only.
             let Some(last) = self.tokens.last() else { return found };
-            if error.file != HIDDEN {
+            if error.file != HIDDEN && error.file != PROBES {
                 return found;
             }
             if error.text.contains("expected") {
@@ -742,7 +800,7 @@ fn quoted_name(message: &str) -> Option<&str> {
 }
 
 /// The type that a probe's warning tells of: "('int (*)[3]' and 'struct __polyglot_probe *')" -> "int [3]".
-fn pointee_of_probe(warning: &str) -> Option<String> {
+pub fn pointee_of_probe(warning: &str) -> Option<String> {
     let (_, rest) = warning.split_once("('")?;
     let (pointer, _) = rest.split_once("' and '")?;
     Some(pointee(pointer))

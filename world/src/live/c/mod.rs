@@ -5,16 +5,18 @@
 //!     compiler.rs  libtcc
 //!     session.rs   what was defined, and the declarations of it that a cell needs
 //!     cell.rs      a cell -> objects, types, errors with their columns
-//!     stabs.rs     which line of a cell an address belongs to
+//!     shape.rs     how the compiler lays out structures
+//!     object.rs    data of an object
 //!
 //! Nothing here knows Python or the kernel: `rustc --test` builds this file alone (tests/host/test_live_c.py).
 
 pub mod cell;
 pub mod compiler;
 pub mod lex;
+pub mod object;
 pub mod parse;
 pub mod session;
-pub mod stabs;
+pub mod shape;
 
 #[cfg(test)]
 mod tests;

@@ -177,6 +177,24 @@ pub fn items(text: &str, tokens: &[Token], meaning: &dyn Fn(&str) -> Meaning) ->
     found
 }
 
+/// The declarations of a structure's body (its tokens without the braces); ranges are of these.
+pub fn fields(text: &str, tokens: &[Token]) -> Vec<Declaration> {
+    let parser = Parser { text, tokens, meaning: &|_| Meaning::Type };
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        let (declaration, _) = parser.declaration(at);
+        at = declaration.range.end.max(at + 1);
+        found.push(declaration);
+    }
+    found
+}
+
+/// Does the end of the text lie inside something: a bracket, a comment, #if?
+pub fn is_open(text: &str) -> bool {
+    let tokens = lex::tokens(text);
+    lex::open_end(text) != Open::Nothing || open_conditions(text, &tokens) > 0 || depth(text, &tokens) > 0
+}
+
 struct Parser<'a> {
     text: &'a str,
     tokens: &'a [Token],
@@ -343,6 +361,9 @@ impl<'a> Parser<'a> {
                     at += 1;
                 }
                 _ if TYPES.contains(&word) => (at, has_type) = (at + 1, true),
+                _ if !has_type && self.is_name(at) && self.word(at + 1) == "(" && self.word(at + 2) == "*" => {
+                    (at, has_type) = (at + 1, true); // T (*name)(...)
+                }
                 _ if !has_type && self.is_name(at) && !matches!(self.word(at + 1), "(" | ";" | "=" | "[" | ",") => {
                     (at, has_type) = (at + 1, true);
                 }

@@ -78,7 +78,7 @@ fn errors_point_at_the_place() {
     let session = Session::default();
     assert_eq!(fail(&session, "int f(int a) {\n    return a + undefined_thing;\n}"), (2, 16, "'undefined_thing' undeclared".into()));
     assert_eq!(fail(&session, "1 + nothing * 2"), (1, 5, "'nothing' undeclared".into()));
-    assert_eq!(fail(&session, "int x = 1;\nint y = foo(3) + x;").0, 2);
+    assert_eq!(fail(&session, "int x = 1;\nint y =\n  foo(3) + x;"), (3, 3, "'foo' is not declared".into()));
     assert_eq!(fail(&session, "  call_me(3)"), (1, 3, "'call_me' is not declared".into()));
     assert_eq!(fail(&session, "int f(void) {\n  int a = 3\n  return a; }").0, 2, "after the token that lacks its semicolon");
     let (line, column, message) = fail(&session, "struct Q { int a; } q; q.bb = 3;");
@@ -126,12 +126,10 @@ fn names_of_the_kernel_need_no_header() {
 }
 
 #[test]
-fn flags_and_lines() {
+fn without_sse() {
     let session = Session::default();
-    let refused = cell::prepare(&session, "double f(double x) { return x * 2; }", &Alone, Flags { no_sse: true });
+    let refused = cell::prepare(&session, "double f(double x) { return x * 2; }", &Alone, Flags { no_sse: true, file: "" });
     assert!(refused.is_err_and(|error| error.message.contains("SSE")));
-    let cell = prepare(&session, "int f(int *p) {\n  return *p;\n}").unwrap();
-    assert!(cell.lines[0].function == "f" && cell.lines[0].file == "c:1" && cell.lines[0].rows.iter().any(|row| row.1 == 2));
 }
 
 #[test]
@@ -141,4 +139,23 @@ fn nothing_panics_on_nonsense() {
         let _ = prepare(&session, text);
         let _ = parse::is_complete(text);
     }
+}
+
+#[test]
+fn shapes_of_structures() {
+    let session = Session::default();
+    let text = "typedef unsigned u32; struct P { char c; u32 n, *p; unsigned a : 3, b : 5; union { int i; float f; }; struct { short s[2]; } in; int (*call)(int); };\nenum E { RED, BLUE = 5, GREEN };";
+    let cell = prepare(&session, text).unwrap();
+    let shape = cell.shapes.iter().find(|shape| shape.tag == "struct P").unwrap();
+    let fields: Vec<_> = shape.fields.iter().map(|one| (one.name.as_str(), one.type_text.as_str(), one.offset, one.bits)).collect();
+    let inner = "struct __anonymous_1_".to_owned();
+    assert!(fields[7].1.starts_with(&inner), "{fields:?}");
+    assert_eq!(fields[..7], [("c", "char", 0, None), ("n", "unsigned int", 4, None), ("p", "unsigned int *", 8, None), ("a", "unsigned int", 16, Some((0, 3))),
+                             ("b", "unsigned int", 16, Some((3, 5))), ("i", "int", 20, None), ("f", "float", 20, None)]);
+    assert_eq!(fields[8], ("call", "int (*)(int)", 32, None));
+    assert_eq!((shape.size, shape.align), (40, 8));
+    assert!(cell.shapes.iter().any(|shape| shape.tag.starts_with(&inner) && shape.fields[0].type_text == "short [2]"));
+    let colours = cell.shapes.iter().find(|shape| shape.tag == "enum E").unwrap();
+    assert_eq!(colours.constants, [("RED".to_owned(), 0), ("BLUE".to_owned(), 5), ("GREEN".to_owned(), 6)]);
+    assert_eq!(cell.definitions[0].type_text, "unsigned int");
 }

@@ -1,0 +1,315 @@
+"""C at the prompt, and from Python: polyglot.c(), %c, %%c, tools/vm exec x.c. Frozen as `_c_prompt`.
+
+    run_cell(text)                what the C prompt does with a text: value, error or fault are shown
+    evaluate(source)              polyglot.c: the value of the last expression, or what was defined
+    run_program(path, arguments)  tools/vm exec x.c: the exit status
+    complete(line, end, namespace), explain(name)  for the line editor
+
+A text is compiled (world/src/live/c/cell.rs: `_live_c.prepare`), its object is linked into the kernel (`_live.load_object`), the
+definitions count (`_live_c.commit`) and are kept (`_kept.record`), then its statements run as one guarded call. All of it is one
+at a time (_busy); a running call lets others in.
+"""
+
+import re
+import sys
+import threading
+
+import _kept
+import _live
+import _live_c
+
+_busy = threading.RLock()
+_LINK_NAMES = 0b1110  # kernel, live and world: bits of enum live_origin
+
+
+class CompileError(SyntaxError):
+    """C source was refused. line and column (from 1; 0: unknown), message, source_line, and what SyntaxError has."""
+
+    __module__ = "polyglot"
+
+    def __init__(self, file, line, column, message, source_line):
+        super().__init__(message, (file, line or None, column or None, source_line))
+        self.file, self.line, self.column, self.message, self.source_line = file, line, column, message, source_line
+
+    def report(self, kind="error"):
+        """The lines that a compiler prints, with a caret under the place."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        lines = [f"{place}: {kind}: {self.message}"]
+        if self.source_line:
+            lines.append("    " + self.source_line)
+        if self.source_line and self.column:
+            before = self.source_line[:self.column - 1]
+            lines.append("    " + "".join("\t" if one == "\t" else " " for one in before) + "^")
+        return "\n".join(lines)
+
+
+class Defined:
+    """What a source defined: its functions and variables are attributes, as in polyglot.live."""
+
+    def __init__(self, definitions):
+        self._definitions = definitions
+
+    def _names(self):
+        return [name for names, *_ in self._definitions for name in names if name.isidentifier()]
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name not in self._names():
+            raise AttributeError(f"this source defines no {name!r}")
+        import _livelayer
+        return _livelayer.live[name]
+
+    def __dir__(self):
+        return self._names()
+
+    def __repr__(self):
+        return "\n".join(declaration or source for _, _, source, _, declaration, _ in self._definitions)
+
+
+# --- compile, link, call ---------------------------------------------------------------------------------
+
+def compile(source, name="", sse=True):
+    """What `_live_c.prepare` gives for a source. CompileError."""
+    cell = _live_c.prepare(source, not sse, name)
+    if "error" in cell:
+        raise CompileError(*cell["error"])
+    return cell
+
+
+def _load(data, name, only=""):
+    """(module, address of `only`). LinkError."""
+    module, message, address = _live.load_object(data, name, "c", 0, "", only)
+    if module < 0:
+        import _livelayer
+        raise _livelayer.LinkError(message)
+    return module, address
+
+
+def _load_helpers():
+    """What the compiler's code calls itself (conversions, variable arguments): members of libtcc1.a, once."""
+    global _load_helpers
+    path = "/usr/lib/x86_64-linux-gnu/tcc/libtcc1.a"
+    try:
+        with open(path, "rb") as file:
+            archive = file.read()
+    except OSError as error:
+        print(f"{path}: {error.strerror}: conversions of long double and va_arg are missing", file=sys.stderr)
+    else:
+        for name, member in _members(archive):
+            if name in ("libtcc1.o", "va_list.o", "alloca86_64.o"):
+                module, message, _ = _live.load_object(member, f"libtcc1:{name}", "other", 0, "", "")
+                if module < 0:
+                    print(f"{name} of {path}: {message}", file=sys.stderr)
+    _load_helpers = lambda: None
+
+
+def _members(archive):
+    """(name, bytes) of the files in an ar archive."""
+    at = 8
+    while at + 60 <= len(archive):
+        name, size = archive[at:at + 16].decode().rstrip(" /"), int(archive[at + 48:at + 58])
+        yield name, archive[at + 60:at + 60 + size]
+        at += 60 + size + size % 2
+
+
+class _Cell:
+    """A source that was compiled and linked: `definitions`, `type` of its value; run() runs its statements."""
+
+    def __init__(self, source, name="", keep=True):
+        with _busy:
+            cell = compile(source, name)
+            self.file, self.definitions = name or f"<cell {cell['number']}>", cell["definitions"]
+            for warning in cell["warnings"]:
+                print(CompileError(*warning).report("warning"), file=sys.stderr)
+            self.module, self.address, self.type, self.keeps, module = 0, 0, cell["type"], cell["keeps"], 0
+            if cell["object"] or cell["statements"]:
+                _load_helpers()
+            if cell["object"]:
+                module, _ = _load(cell["object"], self.file)
+            # Named by the statements, so that a link error of these leaves the definitions out of the session, too.
+            if cell["statements"]:
+                self.module, self.address = _load(cell["statements"], self.file, cell["entry"])
+                if not self.address:
+                    self.address = _live.lookup(cell["entry"])[1]
+            _live_c.commit(cell["number"], module)
+        self.entry = cell["entry"]
+        if keep:
+            _keep(self.definitions)
+
+    def run(self, value):
+        """Runs the statements; value(type, address) makes the result while its memory is there. KernelFault."""
+        if not self.module:
+            return None
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        try:
+            address = _live.function(self.entry, self.address, _entry_type())()
+            return value(self.type, address) if self.type not in ("", "void") else None
+        finally:
+            if not self.keeps:
+                _live.unload(self.module, False)  # refused while a callback of it runs: it stays then
+
+
+def _entry_type():
+    global _entry_type
+    number = _live.type_named("unsigned long entry(void)")
+    _entry_type = lambda: number
+    return number
+
+
+def _keep(definitions):
+    import _livelayer
+    for names, kind, source, _, declaration, uses in definitions:
+        for name in names:
+            _livelayer.sources[name] = source
+        try:
+            # A name is part of a file's name there.
+            _kept.record("c", source, names=[name.replace("/", "-") for name in names], uses=uses)
+        except OSError as error:
+            print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
+
+
+def _rebuild(source):
+    """For _kept: a definition again; its own statements (an initialiser that is no constant) run."""
+    _Cell(source, keep=False).run(lambda type, address: None)
+
+
+_kept.builders["c"] = _rebuild
+
+
+# --- from Python -----------------------------------------------------------------------------------------
+
+def _value(type, address):
+    """The Python value of a C type at an address; what is no number is a view, of a copy where the memory will go."""
+    import _livelayer
+    number = _live.type_named(type)
+    if number is None:
+        raise TypeError(f"the value's type {type} is not known to Python")
+    info = _livelayer._info(number)
+    if info.kind in ("struct", "union"):
+        return _livelayer.Struct(number, _livelayer._Own(bytearray(_live.peek(address, info.size))))
+    return _livelayer._load(number, _livelayer._Memory(address), 0)
+
+
+def evaluate(source):
+    """c(source): compiles C into the running kernel and runs its statements
+
+    The value of a last expression without a semicolon: numbers as Python's, pointers, structures and arrays as views. A source
+    that only defines something gives an object with its functions and variables as attributes; they are names of
+    polyglot.live, too. CompileError: the source is refused. LinkError: names are missing. KernelFault: it failed.
+    """
+    cell = _Cell(source)
+    value = cell.run(_value)
+    return Defined(cell.definitions) if cell.definitions and cell.type in ("", "void") else value
+
+
+# --- the prompt ------------------------------------------------------------------------------------------
+
+def run_cell(text, name=""):
+    """Runs a text and shows its value, or what is wrong with it."""
+    import _livelayer
+    try:
+        shown = _Cell(text, name).run(_live_c.show)
+    except CompileError as error:
+        print(error.report(), file=sys.stderr)
+    except (_livelayer.LinkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except _livelayer.KernelFault as error:
+        print(fault_report(error), file=sys.stderr)
+    else:
+        if shown is not None:
+            print(shown)
+
+
+def fault_report(error):
+    """A KernelFault as the lines that a debugger would show."""
+    lines = [f"{type(error).__name__}: {error}"]
+    for frame in getattr(error, "backtrace", ()):
+        place = f" ({frame.file}:{frame.line})" if frame.file else ""
+        lines.append(f"  {frame.address:#x}  {frame.name + f'+{frame.offset:#x}' if frame.name else '?'}{place}")
+    return "\n".join(lines)
+
+
+def explain(name):
+    """What NAME? shows: declaration, source."""
+    found = _live_c.find(name) or next(filter(None, (_live_c.find(f"{tag} {name}") for tag in ("struct", "union", "enum"))), None)
+    if found:
+        _, kind, source, type_text, declaration, _ = found
+        print(f"Kind:      {kind}\nType:      {type_text or declaration}\nSource:\n{source}")
+        return
+    import _livelayer
+    number = _live.type_named(name) or _live.type_named(f"struct {name}")
+    if number is not None:
+        print(_livelayer.Type(number))
+    elif _live.declared(name):
+        print(_livelayer._document(name, 0))
+    else:
+        print(f"Object {name!r} not found.")
+
+
+# --- completion ------------------------------------------------------------------------------------------
+
+_MEMBER = re.compile(r"([A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*|\[[^\[\]]*\])*)(\.|->)(\w*)\Z")
+
+
+def complete(line, end, namespace):
+    """(start, candidates) for the word before column `end`: fields behind . and ->, commands, names, keywords."""
+    text = line[:end]
+    start = len(text) - len(re.search(r"\w*\Z", text)[0])
+    try:
+        if re.match(r"\s*%\w*\Z", text):
+            import _prompt
+            return start, sorted(name for name in _prompt.COMMANDS if name.startswith(text[start:]))
+        if found := _MEMBER.search(text):
+            return start, _fields(found[1], found[3])
+        prefix = text[start:]
+        names = set(_live_c.names(prefix)) | {word for word in _live_c.keywords() if word.startswith(prefix)}
+        if prefix:
+            names |= {row[0] for row in _live.symbols(prefix, _LINK_NAMES, 500) if row[0].isidentifier()}
+            names |= set(_live.type_names(prefix))
+        names = {name.rpartition(" ")[2] for name in names}
+        return start, sorted(name for name in names if name.startswith(prefix) and not name.startswith("__cell_"))
+    except Exception:
+        return start, []
+
+
+def _fields(expression, prefix):
+    cell = _live_c.prepare(expression, False, "")
+    number = _live.type_named(cell["type"].removesuffix("*").strip())
+    return sorted(row[0] for row in _live.fields(number, True) if row[0] and row[0].startswith(prefix))
+
+
+# --- programs --------------------------------------------------------------------------------------------
+
+_STATUS = {"divide": 136, "abort": 134, "interrupted": 130, "invalid opcode": 132}
+
+
+def run_program(path, arguments):
+    """Runs a C file that was handed over: its statements, then main() if it has one. The status for the host."""
+    import os
+    import _livelayer
+    name = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            cell = _Cell(file.read(), name, keep=False)
+        status = cell.run(_value)
+        main = next((type for names, kind, _, type, *_ in cell.definitions if kind == "function" and "main" in names), None)
+        if main is not None:
+            status = _call_main(main, [path, *arguments])
+        return status & 0xff if isinstance(status, int) else 0
+    except CompileError as error:
+        print(error.report(), file=sys.stderr)
+    except (_livelayer.LinkError, OSError) as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+    except _livelayer.KernelFault as error:
+        if error.kind == "exit":
+            return error.address & 0xff
+        print(fault_report(error), file=sys.stderr)
+        return _STATUS.get(error.kind, 139)
+    return 1
+
+
+def _call_main(type, arguments):
+    if type.endswith("()"):
+        return _Cell("main()", keep=False).run(_value)
+    texts = ", ".join('"' + "".join(f"\\{byte:03o}" for byte in argument.encode()) + '"' for argument in arguments)
+    return _Cell(f"static char *arguments__[] = {{{texts}, (char *)0}}; main({len(arguments)}, arguments__)", keep=False).run(_value)
