@@ -10,6 +10,7 @@
 #include <kernel/panic.h>
 #include <kernel/sched/lock_debug.h>
 #include <lib/printf.h>
+#include <live/guard.h>
 
 #define DEBUG_EXIT_PANIC 62 /* QEMU's exit status 125 = 62 * 2 + 1 */
 
@@ -55,10 +56,24 @@ LOCAL NORETURN void panic_finish(const struct trap_frame *frame, uint64_t rip, u
     panic_halt();
 }
 
+/* What live code did wrong by a call of the kernel ends that call; the check came before anything was changed. */
+LOCAL void panic_ask_guard(const char *format, va_list arguments)
+{
+    char text[LIVE_FAULT_TEXT];
+    if (panicking_cpu != NOBODY || thread_current()->live_guard == NULL)
+        return;
+    va_list copy;
+    va_copy(copy, arguments);
+    kvsnprintf(text, sizeof text, format, copy);
+    va_end(copy);
+    live_fault_raise(LIVE_FAULT_ABORT, (uint64_t)(uintptr_t)__builtin_return_address(0), text);
+}
+
 void panic(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    panic_ask_guard(format, arguments);
     panic_finish(NULL, (uint64_t)(uintptr_t)__builtin_return_address(0),
                  *(uint64_t *)__builtin_frame_address(0), format, arguments);
 }

@@ -197,6 +197,18 @@ bool live_may_fault_in(const struct trap_frame *frame, uint64_t address)
         || (address >= WORLD_IMAGE_BASE && address < WORLD_IMAGE_END);
 }
 
+/* A fault that a function of ours found is the live code's that called it: it comes first. */
+LOCAL void live_begin_at_live_code(struct live_fault *fault)
+{
+    uint32_t first = 0;
+    while (first < fault->frame_count && !live_is_code(fault->frames[first]))
+        first++;
+    if (first == fault->frame_count)
+        return;
+    fault->frame_count -= first;
+    memmove(fault->frames, fault->frames + first, fault->frame_count * sizeof fault->frames[0]);
+}
+
 bool live_fault_raise(uint32_t kind, uint64_t address, const char *text)
 {
     struct live_guard *guard = live_guard_in_force(thread_current());
@@ -205,6 +217,7 @@ bool live_fault_raise(uint32_t kind, uint64_t address, const char *text)
     (void)irqs_disable();
     const uint64_t *link = __builtin_frame_address(0);
     live_end_call(guard, kind, address, text, link[1], (uint64_t)(uintptr_t)link, link[0]);
+    live_begin_at_live_code(guard->fault);
     live_resume(guard);
 }
 

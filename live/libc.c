@@ -1,4 +1,6 @@
 /* C's library for live code: output, ends, numbers (live/libc.h); strings are in libc_string.c. */
+#include <stdarg.h>
+
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
 #include <kernel/export.h>
@@ -15,6 +17,7 @@
 
 #define CHUNK  256
 #define STDOUT 1
+#define VECTORS_AT 48 /* in the area of saved registers */
 
 /* --- output ------------------------------------------------------------------------------ */
 
@@ -140,27 +143,55 @@ int vsprintf(char *text, const char *format, struct live_arguments *arguments)
     return vsnprintf(text, SIZE_MAX / 2, format, arguments);
 }
 
-/* Functions of C, so that debug data knows their types; their arguments are collected in arch/x86_64/live_printf.S. */
-__attribute__((naked)) int printf(const char *format, ...) { __asm__("jmp printf_entry"); }
-__attribute__((naked)) int sprintf(char *buffer, const char *format, ...) { __asm__("jmp sprintf_entry"); }
-__attribute__((naked)) int snprintf(char *buffer, size_t size, const char *format, ...) { __asm__("jmp snprintf_entry"); }
-__attribute__((naked)) int dprintf(int fd, const char *format, ...) { __asm__("jmp dprintf_entry"); }
+/*
+ * Arguments after the last named one, doubles too: va_start() knows the general registers and the stack; the vector registers are as the
+ * caller left them, for nothing in the kernel's C changes them. First thing in a function.
+ */
+struct libc_arguments {
+    struct live_arguments arguments;
+    uint8_t saved[VECTORS_AT + 128];
+};
+
+LOCAL struct live_arguments *libc_collect(struct libc_arguments *collected, const struct live_arguments *list)
+{
+    live_save_vectors(collected->saved + VECTORS_AT);
+    memcpy(collected->saved, list->saved, VECTORS_AT);
+    collected->arguments = *list;
+    collected->arguments.vector_offset = VECTORS_AT;
+    collected->arguments.saved = collected->saved;
+    return &collected->arguments;
+}
+
+/* A va_list is what struct live_arguments says, by the ABI. */
+#define VARIADIC(last, call)                                                                         \
+    va_list list;                                                                                    \
+    va_start(list, last);                                                                            \
+    struct libc_arguments collected;                                                                 \
+    struct live_arguments *arguments = libc_collect(&collected, (const struct live_arguments *)list); \
+    int result = (call);                                                                             \
+    va_end(list);                                                                                    \
+    return result
+
+STATIC_ASSERT(sizeof(va_list) == sizeof(struct live_arguments), "the ABI's");
+
+int printf(const char *format, ...) { VARIADIC(format, vprintf(format, arguments)); }
+int sprintf(char *buffer, const char *format, ...) { VARIADIC(format, vsprintf(buffer, format, arguments)); }
+int snprintf(char *buffer, size_t size, const char *format, ...) { VARIADIC(format, vsnprintf(buffer, size, format, arguments)); }
+int dprintf(int fd, const char *format, ...) { VARIADIC(format, vdprintf(fd, format, arguments)); }
 
 /* --- ends -------------------------------------------------------------------------------- */
 
 void exit(int status)
 {
-    char text[LIVE_FAULT_TEXT];
-    ksnprintf(text, sizeof text, "exit(%d)", status);
-    live_fault_raise(LIVE_FAULT_EXIT, (uint64_t)(int64_t)status, text);
-    panic("live code without a guard: %s", text);
+    live_fault_raise(LIVE_FAULT_EXIT, (uint64_t)(int64_t)status, "");
+    panic("live code without a guard: exit(%d)", status);
 }
 
 void _exit(int status) { exit(status); }
 
 void abort(void)
 {
-    live_fault_raise(LIVE_FAULT_ABORT, (uint64_t)(uintptr_t)__builtin_return_address(0), "abort()");
+    live_fault_raise(LIVE_FAULT_ABORT, (uint64_t)(uintptr_t)__builtin_return_address(0), "");
     panic("live code without a guard: abort()");
 }
 

@@ -17,6 +17,7 @@ int vprintf(const char *format, struct live_arguments *arguments);
 int vsprintf(char *buffer, const char *format, struct live_arguments *arguments);
 int vsnprintf(char *buffer, size_t size, const char *format, struct live_arguments *arguments);
 int vdprintf(int fd, const char *format, struct live_arguments *arguments);
+void live_save_vectors(uint8_t saved[128]); /* arch/x86_64/live_printf.S */
 int puts(const char *text);
 int putchar(int character);
 

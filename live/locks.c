@@ -1,8 +1,8 @@
 /*
  * What a fault means for the locks that are held: one table by rank. A lock that a faulting call took is let go when it ends;
  * what the lock guards must be usable then by the next thread. "Release": the code below it changes what it guards such that it is
- * consistent between any two accesses to memory of a caller (the only ones that fault for a wild argument). "Repair":
- * a function puts it in order first. "Fatal": it may be half changed, and nobody can tell; the machine stops with the reason.
+ * consistent between any two accesses to memory of a caller (the only ones that fault for a wild argument). Run queues
+ * are put in order first (thread_release_queues). "Fatal": it may be half changed, and nobody can tell; the machine stops with the reason.
  *
  * Locks of live code itself are released: what they guard is its own.
  */
@@ -13,7 +13,7 @@
 #include <kernel/sched/thread.h>
 #include <live/private.h>
 
-enum lock_fate { LOCK_RELEASE, LOCK_REPAIR, LOCK_FATAL };
+enum lock_fate { LOCK_RELEASE, LOCK_FATAL };
 
 struct lock_class {
     uint32_t rank;
@@ -65,9 +65,11 @@ uint64_t live_locks_release(struct thread *me, const struct live_guard *guard, s
     while (me->held_count > guard->held_count) {
         const uint32_t i = me->held_count - 1;
         const struct lock_class *class = live_lock_class(me->held[i].rank);
-        if (class != NULL && class->fate == LOCK_FATAL)
+        if (class != NULL && class->fate == LOCK_FATAL) {
+            me->live_guard = NULL; /* nothing ends this call any more */
             panic("live code faulted (%s) in the kernel while it held %s, which cannot be let go: %s",
                   live_fault_name(fault->kind), me->held[i].name, class->reason);
+        }
         me->preempt_count++; /* one more than can be undone: releasing must not switch threads; the guard's count comes back after */
         lock_abandon(i);
         count++;

@@ -85,11 +85,11 @@ bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == th
 
 void spin_acquire(struct spinlock *lock)
 {
+    if (lock->holder_cpu == this_cpu()->id && !locks_broken) /* before the ticket: a guard may end this call */
+        panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name,
+              lock->holder != NULL ? lock->holder->name : "?");
     uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
-        if (lock->holder_cpu == this_cpu()->id && !locks_broken)
-            panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name,
-                  lock->holder != NULL ? lock->holder->name : "?");
         while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
             cpu_relax();
     }

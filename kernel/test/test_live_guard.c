@@ -207,6 +207,31 @@ KTEST(live_guard, returning_with_locks_or_interrupts_off_is_a_fault)
     KTEST_ASSERT(live_test_is_clean());
 }
 
+/* What the kernel would stop for ends the call: it was asked for by live code, and nothing has changed yet. */
+LOCAL uint64_t live_test_misuse(uint64_t what)
+{
+    switch (what) {
+    case 0: mutex_lock(&live_test_mutex); mutex_lock(&live_test_mutex); break;
+    case 1: spin_lock(&live_test_spinlock); spin_lock(&live_test_spinlock); break;
+    case 2: mutex_unlock(&live_test_mutex); break;
+    case 3: spin_lock(&live_test_spinlock); mutex_lock(&live_test_mutex); break;
+    case 4: spin_lock(&live_test_spinlock); thread_sleep_until(clock_monotonic() + 1000, false); break;
+    default: preempt_enable(); break;
+    }
+    return 0;
+}
+
+KTEST(live_guard, misuse_of_locks_ends_the_call)
+{
+    live_test_begin();
+    for (uint64_t what = 0; what < 6; what++) {
+        struct live_fault fault;
+        KTEST_EQUAL(live_test_from_world(live_code_call, (uint64_t)(uintptr_t)live_test_misuse, what, 0, NULL), LIVE_FAULT_ABORT);
+        KTEST_ASSERT(live_take_fault(&fault) == 0 && fault.text[0] != '\0' && live_is_code(fault.frames[0]));
+        KTEST_ASSERT(live_test_is_clean() && live_test_locks_are_free());
+    }
+}
+
 /* --- the gate ------------------------------------------------------------------------------------ */
 
 static volatile uint32_t live_test_role, live_test_depth;
