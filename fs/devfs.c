@@ -50,7 +50,7 @@ LOCAL const struct file_ops *devfs_find(uint32_t device, bool is_block, void **p
     return NULL;
 }
 
-int devfs_register(const char *name, uint32_t mode, uint32_t device, const struct file_ops *ops, void *private_data)
+int devfs_register_number(uint32_t mode, uint32_t device, const struct file_ops *ops, void *private_data)
 {
     void *existing;
     bool is_block = (mode & S_IFMT) == S_IFBLK;
@@ -65,10 +65,22 @@ int devfs_register(const char *name, uint32_t mode, uint32_t device, const struc
     entry->private_data = private_data;
     entry->next = devfs_devices;
     __atomic_store_n(&devfs_devices, entry, __ATOMIC_RELEASE);
+    return 0;
+}
 
+int devfs_register(const char *name, uint32_t mode, uint32_t device, const struct file_ops *ops, void *private_data)
+{
+    int error = devfs_register_number(mode, device, ops, private_data);
+    return error != 0 ? error : devfs_create_node(name, mode, device);
+}
+
+int devfs_create_node(const char *name, uint32_t mode, uint32_t device)
+{
     int error = vfs_make_parents(devfs_context, name, 0755);
     return error != 0 ? error : vfs_create(devfs_context, NULL, name, mode, device);
 }
+
+int devfs_remove_node(const char *name) { return vfs_remove(devfs_context, NULL, name, false); }
 
 int devfs_link(const char *name, const char *target)
 {

@@ -24,6 +24,12 @@ void devfs_init(void);
 MUST_CHECK int devfs_register(const char *name, uint32_t mode, uint32_t device, const struct file_ops *ops,
                               void *private_data);
 
+/* The two halves of it, for nodes that come and go. The number: 0, -EEXIST, -ENOMEM. The node, and its end (open files go
+ * on): 0 or -E... of mknod(2), unlink(2). */
+MUST_CHECK int devfs_register_number(uint32_t mode, uint32_t device, const struct file_ops *ops, void *private_data);
+MUST_CHECK int devfs_create_node(const char *name, uint32_t mode, uint32_t device);
+MUST_CHECK int devfs_remove_node(const char *name);
+
 /* A symbolic link in /dev. */
 MUST_CHECK int devfs_link(const char *name, const char *target);
 

@@ -15,9 +15,11 @@
 #include <arch/x86_64/smp.h>
 #include <dev/clock/clock.h>
 #include <dev/console/console.h>
+#include <dev/driver/driver.h>
 #include <dev/fw_cfg/fw_cfg.h>
 #include <dev/host/host.h>
 #include <dev/input/keyboard.h>
+#include <dev/pci/pci.h>
 #include <dev/serial/uart16550.h>
 #include <dev/tty/tty.h>
 #include <fs/devfs.h>
@@ -201,6 +203,7 @@ static const struct boot_step early_steps[] = {
     { "clock", time_init },
     { "random", random_init },
     { "futex", futex_init },
+    { "pci", pci_init },
 };
 
 /* --- late steps: in a thread --------------------------------------------------------- */
@@ -233,6 +236,7 @@ static const struct boot_step late_steps[] = {
     { "monitor", monitor_init },
     { "host channel", host_init },
     { "live layer", live_init },
+    { "drivers", driver_init },
     { "initramfs", main_unpack_initramfs },
     { "world", world_start },
 };

@@ -143,6 +143,14 @@ void apic_init(void)
         ioapic_init(acpi_info.ioapics[i].address, acpi_info.ioapics[i].first_gsi);
 }
 
+uint32_t ioapic_input_count(void)
+{
+    uint32_t end = 0;
+    for (unsigned i = 0; i < ioapic_count; i++)
+        end = MAX(end, ioapics[i].first_gsi + ioapics[i].inputs);
+    return end;
+}
+
 /* The I/O APIC with input `gsi`, and the register of its entry; NULL: none has it. */
 LOCAL const struct ioapic *ioapic_find(uint32_t gsi, uint32_t *reg)
 {

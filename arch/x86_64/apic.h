@@ -25,5 +25,7 @@ MUST_CHECK int ioapic_route(uint32_t gsi, unsigned vector, bool active_low, bool
 /* Each edge of input `gsi` is an NMI to every CPU. */
 MUST_CHECK int ioapic_route_nmi(uint32_t gsi);
 void ioapic_mask(uint32_t gsi);
+/* One more than the highest input of any I/O APIC. */
+uint32_t ioapic_input_count(void);
 
 #endif

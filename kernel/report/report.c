@@ -4,6 +4,7 @@
 #include <arch/x86_64/interrupt.h>
 #include <arch/x86_64/smp.h>
 #include <dev/clock/clock.h>
+#include <dev/driver/device.h>
 #include <kernel/main.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/slab_statistics.h>
@@ -13,6 +14,7 @@
 #include <lib/string.h>
 
 #define MAX_CACHES 128
+#define MAX_DEVICES 256
 
 void report_print(const struct report_output *output, const char *format, ...)
 {
@@ -92,17 +94,63 @@ LOCAL void report_boot(const struct report_output *output)
                      (long long)(steps[i].duration / NANOS_PER_MICROSECOND));
 }
 
+struct device_row {
+    char name[DEVICE_NAME_SIZE], driver[DEVICE_NAME_SIZE];
+    uint32_t bus, class_code;
+    uint16_t vendor, product;
+    int probe_error;
+};
+struct device_rows {
+    size_t count;
+    struct device_row rows[MAX_DEVICES];
+};
+
+LOCAL void report_copy_device(struct device *device, const char *driver, void *context)
+{
+    struct device_rows *rows = context;
+    if (rows->count == MAX_DEVICES)
+        return;
+    struct device_row *row = &rows->rows[rows->count++];
+    strlcpy(row->name, device->name, sizeof row->name);
+    strlcpy(row->driver, driver, sizeof row->driver);
+    row->bus = device->bus;
+    row->class_code = device->pci.class_code;
+    row->vendor = device->pci.vendor;
+    row->product = device->pci.product;
+    row->probe_error = device->probe_error;
+}
+
+LOCAL void report_device_row(const struct report_output *output, const struct device_row *row)
+{
+    char failure[32] = "";
+    if (row->driver[0] == 0 && row->probe_error != 0)
+        ksnprintf(failure, sizeof failure, "; probe failed: %d", row->probe_error);
+    if (row->bus == DEVICE_BUS_PCI)
+        report_print(output, "pci %s\t%04x:%04x, class %06x%s\t%s\n", row->name, row->vendor, row->product,
+                     row->class_code, failure, row->driver);
+    else
+        report_print(output, "%s\t%s%s\t%s\n", row->name, row->bus == DEVICE_BUS_PLATFORM ? "platform" : "virtual",
+                     failure, row->driver);
+}
+
 LOCAL void report_devices(const struct report_output *output)
 {
     const struct boot_framebuffer *screen = &boot_info.framebuffer;
-    report_print(output, "device\tdetails\n");
-    report_print(output, "cpu\t%s; %u found, %u in use\n", cpu_features.brand, acpi_info.cpu_count, smp_online_count());
-    report_print(output, "clock\tTSC, %llu kHz\n", (unsigned long long)(clock_device_tsc_hz() / 1000));
-    report_print(output, "interrupt controllers\tlocal APIC, %u I/O APIC\n", acpi_info.ioapic_count);
+    report_print(output, "device\tdetails\tdriver\n");
+    report_print(output, "cpu\t%s; %u found, %u in use\t\n", cpu_features.brand, acpi_info.cpu_count, smp_online_count());
+    report_print(output, "clock\tTSC, %llu kHz\t\n", (unsigned long long)(clock_device_tsc_hz() / 1000));
+    report_print(output, "interrupt controllers\tlocal APIC, %u I/O APIC\t\n", acpi_info.ioapic_count);
     if (screen->width != 0)
-        report_print(output, "screen\t%ux%u, %u bits a pixel, at %#llx\n", screen->width, screen->height,
+        report_print(output, "screen\t%ux%u, %u bits a pixel, at %#llx\t\n", screen->width, screen->height,
                      screen->bits_per_pixel, (unsigned long long)screen->phys);
-    report_print(output, "power\t%s\n", acpi_info.can_power_off ? "ACPI soft-off" : "no soft-off");
+    report_print(output, "power\t%s\t\n", acpi_info.can_power_off ? "ACPI soft-off" : "no soft-off");
+    struct device_rows *rows = report_allocate(sizeof *rows);
+    if (rows == NULL)
+        return;
+    driver_for_each_device(report_copy_device, rows);
+    for (size_t i = 0; i < rows->count; i++)
+        report_device_row(output, &rows->rows[i]);
+    report_free(rows);
 }
 
 static void (*write_live)(const struct report_output *output), (*write_symbols)(const struct report_output *output),

@@ -22,6 +22,7 @@ enum lock_rank {
     LOCK_RANK_NONE = 0,
     /* mutexes */
     LOCK_RANK_LIVE_PATCH = 2, /* which versions of kernel functions there are */
+    LOCK_RANK_DRIVER = 8,     /* drivers and their devices: probe() and remove() run under it */
     LOCK_RANK_PROCESS = 10,   /* process tree */
     LOCK_RANK_RENAME = 20,    /* renames of directories */
     LOCK_RANK_FILE = 30,      /* a file's position */

@@ -150,7 +150,7 @@ def interrupts():
 # --- what there is ---------------------------------------------------------------------------------------
 
 def devices():
-    """devices() -> Table: the hardware that the kernel found: device, details"""
+    """devices() -> Table: the hardware that the kernel found: device, details, driver (empty: none)"""
     return _report("devices")
 
 

@@ -1,0 +1,328 @@
+/* The table of drivers, and who is bound to what. See driver.h. */
+#include <dev/driver/driver.h>
+
+#include <abi/errno.h>
+#include <dev/driver/device.h>
+#include <dev/driver/driver_table.h>
+#include <dev/driver/private.h>
+#include <dev/pci/pci.h>
+#include <kernel/log.h>
+#include <kernel/mm/slab.h>
+#include <kernel/sched/lock.h>
+#include <lib/string.h>
+
+#define DRIVER_MAX_MATCHES 256 /* a table without its end is found out */
+
+/* A registered driver. */
+struct driver_entry {
+    struct list link; /* driver_entries */
+    const struct driver *driver;
+    uint64_t owner;   /* live module; 0: the kernel */
+    char name[DEVICE_NAME_SIZE];
+};
+
+static struct mutex driver_mutex = MUTEX_INIT(driver_mutex, "drivers", LOCK_RANK_DRIVER);
+/* driver_mutex */
+static struct list driver_entries = LIST_INIT(driver_entries);
+static struct list driver_devices = LIST_INIT(driver_devices);
+
+bool driver_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result, const char *what)
+{
+    uint64_t value = function(a, b);
+    if (result != NULL)
+        *result = value;
+    return true;
+}
+
+/* --- one binding -------------------------------------------------------------------- */
+
+LOCAL bool driver_match_fits(const struct device_match *match, const struct device *device)
+{
+    if (match->bus != device->bus)
+        return false;
+    if (match->bus != DEVICE_BUS_PCI)
+        return match->name != NULL && strcmp(match->name, device->name) == 0;
+    return (match->vendor == 0xffff || match->vendor == device->pci.vendor)
+        && (match->product == 0xffff || match->product == device->pci.product)
+        && (device->pci.class_code & match->class_mask) == match->class_code;
+}
+
+LOCAL bool driver_wants(const struct driver *driver, const struct device *device)
+{
+    for (size_t i = 0; driver->match[i].bus != DEVICE_BUS_NONE; i++)
+        if (driver_match_fits(&driver->match[i], device))
+            return true;
+    return false;
+}
+
+/* What is the end of each binding, after remove() or a probe() that failed. */
+LOCAL void driver_end_binding(struct device *device)
+{
+    character_drain(device);
+    device_release_resources(device);
+    device->driver = NULL;
+    device->driver_data = NULL;
+    device->leaving = false;
+}
+
+LOCAL int driver_bind(struct driver_entry *entry, struct device *device)
+{
+    uint64_t result = 0;
+    device->driver = entry;
+    device->probing = true;
+    int error = DRIVER_CALL(entry->driver->probe, device, 0, &result, entry->name) ? (int)result : -EFAULT;
+    device->probing = false;
+    device->probe_error = error > 0 ? -EINVAL : error;
+    if (error == 0) {
+        klog(LOG_INFO, "driver", "%s: driver %s", device->name, entry->name);
+        return 0;
+    }
+    if (error != -ENODEV)
+        klog(LOG_ERROR, "driver", "%s: driver %s failed: error %d", device->name, entry->name, error);
+    device->leaving = true;
+    character_close(device, device->previous != NULL);
+    device_wake(device);
+    driver_end_binding(device);
+    return device->probe_error;
+}
+
+LOCAL void driver_unbind(struct device *device, bool replaced)
+{
+    struct driver_entry *entry = device->driver;
+    device->leaving = true;
+    character_close(device, replaced);
+    device_wake(device);
+    character_drain_briefly(device);
+    if (entry->driver->remove != NULL && !DRIVER_CALL(entry->driver->remove, device, 0, NULL, entry->name))
+        klog(LOG_ERROR, "driver", "%s: driver %s faulted at its end; what it held is given back", device->name, entry->name);
+    driver_end_binding(device);
+    klog(LOG_INFO, "driver", "%s: driver %s %s", device->name, entry->name, replaced ? "makes room" : "is gone");
+}
+
+/* --- registration: all with driver_mutex held -------------------------------------------- */
+
+LOCAL struct driver_entry *driver_find(const char *name)
+{
+    list_for_each(node, &driver_entries) {
+        struct driver_entry *entry = container_of(node, struct driver_entry, link);
+        if (strncmp(entry->name, name, sizeof entry->name - 1) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+/* Binds what has no driver. */
+LOCAL void driver_offer_devices(struct driver_entry *entry)
+{
+    list_for_each(node, &driver_devices) {
+        struct device *device = container_of(node, struct device, link);
+        if (device->driver == NULL && driver_wants(entry->driver, device))
+            (void)driver_bind(entry, device);
+    }
+}
+
+LOCAL bool driver_has_device(enum device_bus bus, const char *name)
+{
+    list_for_each(node, &driver_devices) {
+        const struct device *device = container_of(node, struct device, link);
+        if (device->bus == bus && strcmp(device->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+LOCAL int driver_new_device(enum device_bus bus, const char *name)
+{
+    if (name == NULL || name[0] == 0 || strlen(name) >= DEVICE_NAME_SIZE)
+        return -EINVAL;
+    if (driver_has_device(bus, name))
+        return 0;
+    struct device *device = kzalloc(sizeof *device);
+    if (device == NULL)
+        return -ENOMEM;
+    device_init(device, bus, name);
+    list_append(&driver_devices, &device->link);
+    return 0;
+}
+
+LOCAL int driver_make_virtual_devices(const struct driver *driver)
+{
+    int error = 0;
+    for (size_t i = 0; driver->match[i].bus != DEVICE_BUS_NONE && error == 0; i++)
+        if (driver->match[i].bus == DEVICE_BUS_VIRTUAL)
+            error = driver_new_device(DEVICE_BUS_VIRTUAL, driver->match[i].name);
+    return error;
+}
+
+/* Binds again all devices that were `from`'s; the first error ends it. */
+LOCAL int driver_take_over(struct driver_entry *entry, const struct driver_entry *from)
+{
+    list_for_each(node, &driver_devices) {
+        struct device *device = container_of(node, struct device, link);
+        if (device->previous != from || !driver_wants(entry->driver, device))
+            continue;
+        int error = driver_bind(entry, device);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+/* `entry` takes the place of `old`, which is freed; or an error, and all is as before. */
+LOCAL int driver_replace(struct driver_entry *old, struct driver_entry *entry)
+{
+    list_for_each(node, &driver_devices) {
+        struct device *device = container_of(node, struct device, link);
+        if (device->driver != old)
+            continue;
+        device->previous = old;
+        driver_unbind(device, true);
+    }
+    list_insert_after(&old->link, &entry->link);
+    list_remove(&old->link);
+    int error = driver_take_over(entry, old);
+    if (error != 0) {
+        list_for_each(node, &driver_devices) {
+            struct device *device = container_of(node, struct device, link);
+            if (device->driver == entry)
+                driver_unbind(device, true);
+        }
+        list_insert_after(&entry->link, &old->link);
+        list_remove(&entry->link);
+        if (driver_take_over(old, old) != 0)
+            klog(LOG_ERROR, "driver", "%s: the old version does not want its device back either", old->name);
+        else
+            klog(LOG_WARNING, "driver", "%s: the new version failed (error %d); the old one goes on", old->name, error);
+    }
+    list_for_each(node, &driver_devices) {
+        struct device *device = container_of(node, struct device, link);
+        if (device->previous == old) {
+            device->previous = NULL;
+            character_forget(device);
+        }
+    }
+    if (error == 0)
+        kfree(old);
+    return error;
+}
+
+LOCAL bool driver_is_sound(const struct driver *driver)
+{
+    if (driver == NULL || driver->name == NULL || driver->name[0] == 0 || strlen(driver->name) >= DEVICE_NAME_SIZE
+        || driver->match == NULL || driver->probe == NULL)
+        return false;
+    for (size_t i = 0; i < DRIVER_MAX_MATCHES; i++)
+        if (driver->match[i].bus == DEVICE_BUS_NONE)
+            return true;
+    return false;
+}
+
+int driver_register(const struct driver *driver, uint64_t owner)
+{
+    if (!driver_is_sound(driver))
+        return -EINVAL;
+    struct driver_entry *entry = kzalloc(sizeof *entry);
+    if (entry == NULL)
+        return -ENOMEM;
+    list_init(&entry->link);
+    entry->driver = driver;
+    entry->owner = owner;
+    strlcpy(entry->name, driver->name, sizeof entry->name);
+
+    mutex_lock(&driver_mutex);
+    struct driver_entry *old = driver_find(entry->name);
+    int error = driver_make_virtual_devices(driver);
+    if (error == 0 && old != NULL)
+        error = driver_replace(old, entry);
+    else if (error == 0)
+        list_append(&driver_entries, &entry->link);
+    if (error == 0)
+        driver_offer_devices(entry);
+    mutex_unlock(&driver_mutex);
+    if (error != 0)
+        kfree(entry);
+    return error;
+}
+
+void driver_unregister(const struct driver *driver)
+{
+    struct driver_entry *entry = NULL;
+    mutex_lock(&driver_mutex);
+    list_for_each(node, &driver_entries) {
+        struct driver_entry *candidate = container_of(node, struct driver_entry, link);
+        if (candidate->driver == driver)
+            entry = candidate;
+    }
+    if (entry != NULL) {
+        list_for_each(node, &driver_devices) {
+            struct device *device = container_of(node, struct device, link);
+            if (device->driver == entry)
+                driver_unbind(device, false);
+        }
+        list_remove(&entry->link);
+    }
+    mutex_unlock(&driver_mutex);
+    kfree(entry);
+}
+
+int driver_register_section(const struct driver *const *start, const struct driver *const *end, uint64_t owner)
+{
+    for (const struct driver *const *at = start; at < end; at++) {
+        int error = driver_register(*at, owner);
+        if (error != 0) {
+            driver_unregister_section(start, at);
+            return error;
+        }
+    }
+    return 0;
+}
+
+void driver_unregister_section(const struct driver *const *start, const struct driver *const *end)
+{
+    while (end > start)
+        driver_unregister(*--end);
+}
+
+/* --- devices ----------------------------------------------------------------------------- */
+
+void device_add(struct device *device)
+{
+    mutex_lock(&driver_mutex);
+    list_append(&driver_devices, &device->link);
+    for (struct list *node = driver_entries.next; node != &driver_entries && device->driver == NULL; node = node->next) {
+        struct driver_entry *entry = container_of(node, struct driver_entry, link);
+        if (driver_wants(entry->driver, device))
+            (void)driver_bind(entry, device);
+    }
+    mutex_unlock(&driver_mutex);
+}
+
+int platform_device_add(const char *name)
+{
+    mutex_lock(&driver_mutex);
+    int error = driver_new_device(DEVICE_BUS_PLATFORM, name);
+    mutex_unlock(&driver_mutex);
+    return error;
+}
+
+void driver_for_each_device(void (*visit)(struct device *device, const char *driver, void *context), void *context)
+{
+    mutex_lock(&driver_mutex);
+    list_for_each(node, &driver_devices) {
+        struct device *device = container_of(node, struct device, link);
+        visit(device, device->driver != NULL ? device->driver->name : "", context);
+    }
+    mutex_unlock(&driver_mutex);
+}
+
+void driver_init(void)
+{
+    static const char *const platform[] = { "pc-speaker" };
+    for (size_t i = 0; i < ARRAY_COUNT(platform); i++)
+        if (platform_device_add(platform[i]) != 0)
+            panic("driver: no memory for the platform's devices");
+    pci_add_devices();
+    for (const struct driver *const *at = __drivers_start; at < __drivers_end; at++)
+        if (driver_register(*at, 0) != 0)
+            klog(LOG_ERROR, "driver", "%s: not registered", (*at)->name);
+}
