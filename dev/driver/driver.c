@@ -10,6 +10,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/sched/lock.h>
 #include <lib/string.h>
+#include <live/guard.h>
 
 #define DRIVER_MAX_MATCHES 256 /* a table without its end is found out */
 
@@ -28,10 +29,7 @@ static struct list driver_devices = LIST_INIT(driver_devices);
 
 bool driver_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result, const char *what)
 {
-    uint64_t value = function(a, b);
-    if (result != NULL)
-        *result = value;
-    return true;
+    return live_guarded_call(function, a, b, result, what) == LIVE_FAULT_NONE;
 }
 
 /* --- one binding -------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <kernel/time/time.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
+#include <live/private.h>
 
 #define PATIENCE (10 * NANOS_PER_SECOND)
 
@@ -239,6 +240,57 @@ KTEST(driver, handlers_share_a_vector)
     irq_free((unsigned)vector, test_second_handler, &fake);
     irq_free((unsigned)vector, test_second_handler, &fake);
     irq_release_vector((unsigned)vector);
+}
+
+LOCAL bool test_faulty_handler(void *argument)
+{
+    first_calls++;
+    return *(volatile bool *)argument;
+}
+
+/* As a handler in live text: the fault ends the call, and the handler is not called again; the other one goes on. */
+KTEST(driver, a_handler_that_faults_is_switched_off)
+{
+    int vector = irq_allocate_vector();
+    KTEST_ASSERT(vector >= 32);
+    first_calls = second_calls = 0;
+    live_set_test_text((uint64_t)(uintptr_t)test_faulty_handler, (uint64_t)(uintptr_t)test_faulty_handler + 16);
+    KTEST_EQUAL(irq_request((unsigned)vector, "faulty", test_faulty_handler, (void *)16), 0);
+    KTEST_EQUAL(irq_request((unsigned)vector, "second", test_second_handler, &fake), 0);
+    for (int i = 0; i < 3; i++) {
+        uint64_t flags = irqs_disable();
+        interrupt_dispatch((unsigned)vector);
+        irqs_restore(flags);
+    }
+    irq_free((unsigned)vector, test_faulty_handler, (void *)16);
+    irq_free((unsigned)vector, test_second_handler, &fake);
+    irq_release_vector((unsigned)vector);
+    live_set_test_text(0, 0);
+    KTEST_EQUAL(first_calls, 1);
+    KTEST_EQUAL(second_calls, 3);
+}
+
+LOCAL int test_fake_probe_faulty(struct device *device)
+{
+    int error = device_create(device, "ktest-fake", 0600, &test_fake_ops, (void *)(uintptr_t)"faulty");
+    return error != 0 ? error : *(volatile int *)16;
+}
+
+KTEST(driver, a_probe_that_faults_leaves_nothing)
+{
+    static const struct driver faulty = { "ktest-fake", test_fake_match, test_fake_probe_faulty, NULL };
+    struct file *file;
+    fake = (struct fake){ .text = "old" };
+    live_set_test_text((uint64_t)(uintptr_t)test_fake_probe_faulty, (uint64_t)(uintptr_t)test_fake_probe_faulty + 16);
+    KTEST_EQUAL(driver_register(&faulty, 0), 0);
+    KTEST_EQUAL(test_open_entry(&file), -ENOENT);
+    KTEST_EQUAL(driver_register(&test_fake_driver, 0), 0); /* the same name: in its place */
+    KTEST_EQUAL(driver_register(&faulty, 0), -EFAULT);     /* and this one is taken back */
+    live_set_test_text(0, 0);
+    KTEST_EQUAL(test_open_entry(&file), 0);
+    file_put(file);
+    driver_unregister(&test_fake_driver);
+    KTEST_EQUAL(fake.device->probe_error, 0);
 }
 
 KTEST(driver, interrupts_that_do_not_exist)

@@ -11,7 +11,7 @@ from polyglot_vm.machine import PANIC_STATUS
 def test_kernel_suites(boot):
     """Boot option `ktest`: the suites run in the kernel, with a leak check each (kernel/test/ktest.h), and
     the machine powers off."""
-    machine = boot(prompt=False, append="ktest")
+    machine = boot(prompt=False, append="ktest", extra=["-device", "edu"])  # the driver suite drives it
     summary = machine.serial.wait_for(r"(\d+) passed, (\d+) failed", timeout=300)
     failed = re.findall(r"^.*(?:not ok|# ).*$", machine.serial.text, re.M)
     assert int(summary[1]) > 0 and int(summary[2]) == 0, "\n".join(failed)
