@@ -90,6 +90,8 @@ struct link {
     uint32_t got_count;
     uint64_t *init, *fini;              /* addresses of functions */
     size_t init_count, fini_count;
+    uint64_t *drivers;                  /* section .drivers: addresses of struct driver */
+    size_t driver_count;
     bool failed;                        /* something was told; go on and tell the rest */
 };
 

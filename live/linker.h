@@ -195,6 +195,9 @@ void live_module_check_old(uint64_t id);
 /* Gives a symbol its definition: module, the module in whose memory it lies, where. NULL and 0: none. */
 void live_symbol_define(struct live_symbol *symbol, struct live_module *module, struct live_module *storage, uint64_t target);
 
+/* NULL: none were set. */
+const struct live_driver_hooks *live_driver_hooks(void);
+
 /* --- unload.c ------------------------------------------------------------------------------------- */
 
 MUST_CHECK int live_unload(uint64_t id, bool force, struct message *message);

@@ -91,6 +91,14 @@ void live_module_on_old(void (*hook)(uint64_t module));
 void live_module_for_each_old(void (*visit)(uint64_t module, void *context), void *context);
 /* The ranges of a module, as [start, end) pairs of text, read-only data, data (0, 0: none). 0 or -ENOENT. */
 MUST_CHECK int live_module_ranges(uint64_t module, uint64_t ranges[3][2]);
+/* What the table of drivers (dev/driver) does for a module with a section .drivers: registers them, all or none, after its init
+ * functions; counts those that are in force; unregisters them before it is unloaded. No lock of the linker is held. */
+struct live_driver_hooks {
+    int (*add)(const uint64_t *drivers, size_t count, uint64_t module);
+    unsigned (*count)(uint64_t module);
+    void (*remove)(uint64_t module);
+};
+void live_set_driver_hooks(const struct live_driver_hooks *hooks);
 /* An additional holder (a patch, a driver's table): the module is referenced until it is put. 0 or -ENOENT. */
 MUST_CHECK int live_module_get(uint64_t module);
 void live_module_put(uint64_t module);

@@ -102,6 +102,8 @@ LOCAL int load_collect_functions(struct link *link)
         error = load_collect(link, ".fini_array", true, &link->fini, &link->fini_count);
     if (error == 0)
         error = load_collect(link, ".dtors", false, &link->fini, &link->fini_count);
+    if (error == 0)
+        error = load_collect(link, ".drivers", false, &link->drivers, &link->driver_count);
     return error;
 }
 
@@ -396,6 +398,23 @@ LOCAL void load_finish(struct load *load, struct live_load *request)
     load_say_what_is_new(load);
 }
 
+/* The module is loaded. A driver that cannot be registered takes it away again. */
+LOCAL int load_add_drivers(struct link *link, struct live_load *request, struct message *message)
+{
+    const struct live_driver_hooks *hooks = live_driver_hooks();
+    if (link->driver_count == 0)
+        return 0;
+    int error = hooks == NULL ? -ENODEV : hooks->add(link->drivers, link->driver_count, request->module);
+    if (error == 0)
+        return 0;
+    message_clear(message);
+    (void)!live_unload(request->module, true, message);
+    message_clear(message);
+    message_add(message, "a driver of this module was not accepted (error %d): the kernel's log says why", error);
+    request->module = 0;
+    return error;
+}
+
 int live_load(struct live_load *request, struct message *message)
 {
     struct load *load = kzalloc(sizeof(*load));
@@ -420,6 +439,7 @@ int live_load(struct live_load *request, struct message *message)
         mutex_lock(&live_mutex);
         load_finish(load, request);
         mutex_unlock(&live_mutex);
+        error = load_add_drivers(link, request, message);
         load_check_old(load);
     } else {
         load_fail(load, seen);

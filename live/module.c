@@ -277,6 +277,11 @@ int live_module_ranges(uint64_t id, uint64_t ranges[3][2])
     return module == NULL ? -ENOENT : 0;
 }
 
+static const struct live_driver_hooks *driver_hooks; /* set at boot */
+
+void live_set_driver_hooks(const struct live_driver_hooks *hooks) { driver_hooks = hooks; }
+const struct live_driver_hooks *live_driver_hooks(void) { return driver_hooks; }
+
 int live_module_get(uint64_t id)
 {
     mutex_lock(&live_mutex);

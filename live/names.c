@@ -254,6 +254,7 @@ void link_free(struct link *link)
             live_release(link->images[i], link->image_sizes[i]);
     kfree(link->init);
     kfree(link->fini);
+    kfree(link->drivers);
 }
 
 /* --- archives -------------------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@ LOCAL bool link_section_is_array(const struct elf64_section *header, const char 
 {
     return header->type == SECTION_INIT_ARRAY || header->type == SECTION_FINI_ARRAY || header->type == SECTION_PREINIT_ARRAY
            || strcmp(name, ".ctors") == 0 || strcmp(name, ".dtors") == 0 || link_name_begins(name, ".ctors.")
-           || link_name_begins(name, ".dtors.");
+           || link_name_begins(name, ".dtors.") || strcmp(name, ".drivers") == 0;
 }
 
 /* The segment that a section belongs to; LINK_SEGMENT_NONE: it is for tools. */

@@ -62,8 +62,8 @@ LOCAL void live_unload_undefine(struct live_module *module, struct live_unload_o
         live_symbol_define(container_of(module->stored.next, struct live_symbol, storage_link), NULL, NULL, 0);
 }
 
-LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found, struct live_unload_others *others,
-                            struct message *message)
+/* `drivers`: how many of its holders are its own drivers, which go with it. */
+LOCAL int live_unload_begin(uint64_t id, bool force, unsigned drivers, struct live_module **found, struct message *message)
 {
     struct live_module *module = live_module_by_id(id);
     *found = module;
@@ -75,14 +75,13 @@ LOCAL int live_unload_begin(uint64_t id, bool force, struct live_module **found,
         message_add(message, "module %llu is being loaded", (unsigned long long)id);
         return -EBUSY;
     }
-    if (module->holders != 0) {
-        message_add(message, "%s (module %llu) is held by a replacement or a driver", module->name, (unsigned long long)id);
+    if (module->holders > drivers) {
+        message_add(message, "%s (module %llu) is held by a replacement", module->name, (unsigned long long)id);
         return -EBUSY;
     }
     if (!force && live_unload_count_users(module, message) != 0)
         return -EBUSY;
-    live_unload_undefine(module, others);
-    /* Until its exit functions have run it is not freed. */
+    /* Until its drivers have left and its exit functions have run it is not freed. */
     module->state = LIVE_MODULE_LOADING;
     return 0;
 }
@@ -91,11 +90,18 @@ int live_unload(uint64_t id, bool force, struct message *message)
 {
     struct live_module *module;
     struct live_unload_others others = { .count = 0 };
+    const struct live_driver_hooks *hooks = live_driver_hooks();
+    unsigned drivers = hooks == NULL ? 0 : hooks->count(id);
     mutex_lock(&live_mutex);
-    int error = live_unload_begin(id, force, &module, &others, message);
+    int error = live_unload_begin(id, force, drivers, &module, message);
     mutex_unlock(&live_mutex);
     if (error != 0)
         return error;
+    if (drivers != 0)
+        hooks->remove(id); /* they use its names until they are gone */
+    mutex_lock(&live_mutex);
+    live_unload_undefine(module, &others);
+    mutex_unlock(&live_mutex);
     (void)!live_module_run(module->fini, module->fini_count, "exit", message);
     mutex_lock(&live_mutex);
     module->state = LIVE_MODULE_UNLOADED;

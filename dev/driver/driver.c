@@ -11,6 +11,7 @@
 #include <kernel/sched/lock.h>
 #include <lib/string.h>
 #include <live/guard.h>
+#include <live/live.h>
 
 #define DRIVER_MAX_MATCHES 256 /* a table without its end is found out */
 
@@ -166,7 +167,7 @@ LOCAL int driver_take_over(struct driver_entry *entry, const struct driver_entry
     return 0;
 }
 
-/* `entry` takes the place of `old`, which is freed; or an error, and all is as before. */
+/* `entry` takes the place of `old`, which is off the list then; or an error, and all is as before. */
 LOCAL int driver_replace(struct driver_entry *old, struct driver_entry *entry)
 {
     list_for_each(node, &driver_devices) {
@@ -199,9 +200,17 @@ LOCAL int driver_replace(struct driver_entry *old, struct driver_entry *entry)
             character_forget(device);
         }
     }
-    if (error == 0)
-        kfree(old);
     return error;
+}
+
+/* Off the list. Its module may go then; driver_mutex is not held. */
+LOCAL void driver_free_entry(struct driver_entry *entry)
+{
+    if (entry == NULL)
+        return;
+    if (entry->owner != 0)
+        live_module_put(entry->owner);
+    kfree(entry);
 }
 
 LOCAL bool driver_is_sound(const struct driver *driver)
@@ -226,10 +235,15 @@ int driver_register(const struct driver *driver, uint64_t owner)
     entry->driver = driver;
     entry->owner = owner;
     strlcpy(entry->name, driver->name, sizeof entry->name);
+    int error = owner == 0 ? 0 : live_module_get(owner);
+    if (error != 0) {
+        kfree(entry);
+        return error;
+    }
 
     mutex_lock(&driver_mutex);
     struct driver_entry *old = driver_find(entry->name);
-    int error = driver_make_virtual_devices(driver);
+    error = driver_make_virtual_devices(driver);
     if (error == 0 && old != NULL)
         error = driver_replace(old, entry);
     else if (error == 0)
@@ -237,18 +251,18 @@ int driver_register(const struct driver *driver, uint64_t owner)
     if (error == 0)
         driver_offer_devices(entry);
     mutex_unlock(&driver_mutex);
-    if (error != 0)
-        kfree(entry);
+    driver_free_entry(error != 0 ? entry : old);
     return error;
 }
 
-void driver_unregister(const struct driver *driver)
+/* Unregisters the last one of `driver`, or of the module `owner`. False: there is none. */
+LOCAL bool driver_remove_one(const struct driver *driver, uint64_t owner)
 {
     struct driver_entry *entry = NULL;
     mutex_lock(&driver_mutex);
     list_for_each(node, &driver_entries) {
         struct driver_entry *candidate = container_of(node, struct driver_entry, link);
-        if (candidate->driver == driver)
+        if (owner != 0 ? candidate->owner == owner : candidate->driver == driver)
             entry = candidate;
     }
     if (entry != NULL) {
@@ -260,25 +274,38 @@ void driver_unregister(const struct driver *driver)
         list_remove(&entry->link);
     }
     mutex_unlock(&driver_mutex);
-    kfree(entry);
+    driver_free_entry(entry);
+    return entry != NULL;
 }
 
-int driver_register_section(const struct driver *const *start, const struct driver *const *end, uint64_t owner)
+void driver_unregister(const struct driver *driver) { (void)driver_remove_one(driver, 0); }
+
+/* --- drivers of live modules: what the linker calls ------------------------------------------ */
+
+LOCAL void driver_remove_module(uint64_t module)
 {
-    for (const struct driver *const *at = start; at < end; at++) {
-        int error = driver_register(*at, owner);
-        if (error != 0) {
-            driver_unregister_section(start, at);
-            return error;
-        }
-    }
-    return 0;
+    while (driver_remove_one(NULL, module))
+        ;
 }
 
-void driver_unregister_section(const struct driver *const *start, const struct driver *const *end)
+LOCAL int driver_add_module(const uint64_t *drivers, size_t count, uint64_t module)
 {
-    while (end > start)
-        driver_unregister(*--end);
+    int error = 0;
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = driver_register((const struct driver *)(uintptr_t)drivers[i], module);
+    if (error != 0)
+        driver_remove_module(module);
+    return error;
+}
+
+LOCAL unsigned driver_count_module(uint64_t module)
+{
+    unsigned count = 0;
+    mutex_lock(&driver_mutex);
+    list_for_each(node, &driver_entries)
+        count += container_of(node, struct driver_entry, link)->owner == module;
+    mutex_unlock(&driver_mutex);
+    return count;
 }
 
 /* --- devices ----------------------------------------------------------------------------- */
@@ -316,6 +343,10 @@ void driver_for_each_device(void (*visit)(struct device *device, const char *dri
 void driver_init(void)
 {
     static const char *const platform[] = { "pc-speaker" };
+    static const struct live_driver_hooks hooks = {
+        .add = driver_add_module, .count = driver_count_module, .remove = driver_remove_module
+    };
+    live_set_driver_hooks(&hooks);
     for (size_t i = 0; i < ARRAY_COUNT(platform); i++)
         if (platform_device_add(platform[i]) != 0)
             panic("driver: no memory for the platform's devices");

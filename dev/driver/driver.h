@@ -65,17 +65,12 @@ struct driver {
 /* Boot step: registers the kernel's own drivers. After the buses and devfs_init(). */
 void driver_init(void);
 
-/* `owner`: id of the live module that has it, 0: the kernel. The structure stays the caller's and must live until it is
- * unregistered. 0 (also when no device wants it), -EINVAL, -ENOMEM; for a replacement the error of the new probe(), the old
+/* `owner`: id of the live module that has it, which is held meanwhile; 0: the kernel. The structure stays the caller's and must
+ * live until it is unregistered. 0 (also when no device wants it), -EINVAL, -ENOMEM; for a replacement the error of the new probe(), the old
  * version is in force then. */
 MUST_CHECK int driver_register(const struct driver *driver, uint64_t owner);
 /* Unbinds its devices. Does nothing when it is not registered (any more: it was replaced). */
 void driver_unregister(const struct driver *driver);
-
-/* The same for a section .drivers of a live module: all or none. For the live linker: after the module's init functions,
- * without its locks; and before its fini functions. */
-MUST_CHECK int driver_register_section(const struct driver *const *start, const struct driver *const *end, uint64_t owner);
-void driver_unregister_section(const struct driver *const *start, const struct driver *const *end);
 
 /* For reports: visits all devices, under driver_mutex. `driver`: name, "" when there is none. */
 void driver_for_each_device(void (*visit)(struct device *device, const char *driver, void *context), void *context);

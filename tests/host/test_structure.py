@@ -38,6 +38,7 @@ UPWARD = {
     ("kernel/proc", "kernel/syscall"): "futexes and signal frames lie in the caller's memory: usercopy",
     ("dev", "kernel/vfs"): "devices are files",
     ("dev", "fs"): "devices appear in devfs",
+    ("dev", "live"): "functions of a live driver are called under a guard, and its module is held",
     ("dev", "kernel/proc"): "a terminal has a foreground process group and sends signals",
     ("kernel/report", "kernel/proc"): "reports name the process of a thread",
     ("fs", "kernel/proc"): "procfs shows processes; a broken pipe sends a signal",
