@@ -104,6 +104,7 @@ LOCAL void link_check_kind(struct link *link, struct link_name *name, struct liv
         return;
     }
     name->retired = old;
+    old->user_count++; /* this load */
     live_symbol_retire(old);
 }
 

@@ -72,6 +72,7 @@ struct live_symbol {
     struct list module_link, storage_link; /* in the lists of both */
     struct list users;            /* struct live_use.symbol_link */
     uint32_t user_count;
+    bool is_retired;              /* in no look-up: its name means something of another kind */
 };
 
 struct live_use {
@@ -88,6 +89,8 @@ void live_symbol_discard(struct live_symbol *symbol);
 /* Takes one whose name now means something of another kind out of the look-ups, or puts it back. */
 void live_symbol_retire(struct live_symbol *symbol);
 void live_symbol_reinstate(struct live_symbol *symbol);
+/* Frees a retired variable that nobody uses any more. (A function's stub keeps its symbol.) */
+void live_symbol_forget_retired(struct live_symbol *symbol);
 /* Where it is for its users. */
 uint64_t live_symbol_address(const struct live_symbol *symbol);
 /* Points its stub to the target, or to what reports that it is undefined. */

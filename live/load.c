@@ -341,8 +341,13 @@ LOCAL void load_forget_names(struct link *link, bool seen)
     for (struct link_name *name = link->names; name != NULL; name = name->next) {
         if (name->is_created && !seen && name->live->user_count == 0)
             live_symbol_discard(name->live);
-        if (name->retired != NULL && live_symbol_by_name(name->text, LIVE_ORIGIN_LIVE) == NULL)
+        if (name->retired == NULL)
+            continue;
+        name->retired->user_count--;
+        if (live_symbol_by_name(name->text, LIVE_ORIGIN_LIVE) == NULL)
             live_symbol_reinstate(name->retired);
+        else
+            live_symbol_forget_retired(name->retired);
     }
 }
 
@@ -396,6 +401,12 @@ LOCAL void load_finish(struct load *load, struct live_load *request)
     }
     module->state = LIVE_MODULE_LOADED;
     load_say_what_is_new(load);
+    for (struct link_name *name = load->link.names; name != NULL; name = name->next)
+        if (name->retired != NULL) {
+            name->retired->user_count--;
+            live_symbol_define(name->retired, NULL, NULL, 0);
+            live_symbol_forget_retired(name->retired);
+        }
 }
 
 /* The module is loaded. A driver that cannot be registered takes it away again. */

@@ -73,6 +73,7 @@ void live_module_drop_uses(struct live_module *module)
         struct live_use *use = container_of(node, struct live_use, module_link);
         list_remove(&use->symbol_link);
         use->symbol->user_count--;
+        live_symbol_forget_retired(use->symbol);
         kfree(use);
     }
 }

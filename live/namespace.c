@@ -105,6 +105,7 @@ void live_symbol_reinstate(struct live_symbol *symbol)
     symbol->hash_next = *bucket;
     *bucket = symbol;
     table->count++;
+    symbol->is_retired = false;
     tree_insert(&table->by_name, &symbol->node, symbol_less);
 }
 
@@ -117,6 +118,15 @@ void live_symbol_retire(struct live_symbol *symbol)
     *link = symbol->hash_next;
     table->count--;
     tree_remove(&table->by_name, &symbol->node);
+    symbol->is_retired = true;
+}
+
+void live_symbol_forget_retired(struct live_symbol *symbol)
+{
+    if (!symbol->is_retired || symbol->stub != 0 || symbol->user_count != 0)
+        return;
+    live_symbol_define(symbol, NULL, NULL, 0);
+    kfree(symbol);
 }
 
 void live_symbol_discard(struct live_symbol *symbol)
