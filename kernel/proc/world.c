@@ -29,6 +29,7 @@
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
+#include <live/live.h>
 
 #define WORLD_STACK_SIZE (8ULL << 20)
 #define WORLD_PATH       "/sbin/world"
@@ -223,6 +224,7 @@ LOCAL void world_restart(void *unused)
 {
     (void)unused;
     tty_reset();
+    live_world_forget(); /* the next one exports its names anew */
     world_start();
 }
 

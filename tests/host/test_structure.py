@@ -35,6 +35,7 @@ UPWARD = {
     ("kernel/sched", "kernel/proc"): "an interruptible sleep asks for pending signals",
     ("kernel/vfs", "kernel/proc"): "permissions are those of the process that asks",
     ("kernel/vfs", "kernel/syscall"): "a file's bytes go to the caller by usercopy",
+    ("kernel/proc", "live"): "when the world ends, live code knows its names no more",
     ("kernel/proc", "kernel/syscall"): "futexes and signal frames lie in the caller's memory: usercopy",
     ("dev", "kernel/vfs"): "devices are files",
     ("dev", "fs"): "devices appear in devfs",
