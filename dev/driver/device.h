@@ -62,6 +62,8 @@ struct device {
     struct driver_entry *driver;    /* NULL: none */
     struct driver_entry *previous;  /* while a replacement goes on: whose it was */
     bool probing;
+    /* driver_report_lock */
+    char driver_name[DEVICE_NAME_SIZE]; /* "": none */
     int probe_error;                /* of the last probe() */
     struct list resources;
 };

@@ -24,6 +24,8 @@ struct driver_entry {
 };
 
 static struct mutex driver_mutex = MUTEX_INIT(driver_mutex, "drivers", LOCK_RANK_DRIVER);
+/* What reports read: the list of devices, which only grows, and the names of their drivers. */
+static struct spinlock driver_report_lock = SPINLOCK_INIT("driver names", LOCK_RANK_LEAF);
 /* driver_mutex */
 static struct list driver_entries = LIST_INIT(driver_entries);
 static struct list driver_devices = LIST_INIT(driver_devices);
@@ -31,6 +33,22 @@ static struct list driver_devices = LIST_INIT(driver_devices);
 bool driver_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result, const char *what)
 {
     return live_guarded_call(function, a, b, result, what) == LIVE_FAULT_NONE;
+}
+
+/* `entry` NULL: none. */
+LOCAL void driver_set(struct device *device, struct driver_entry *entry)
+{
+    device->driver = entry;
+    spin_lock(&driver_report_lock);
+    strlcpy(device->driver_name, entry != NULL ? entry->name : "", sizeof device->driver_name);
+    spin_unlock(&driver_report_lock);
+}
+
+LOCAL void driver_list_device(struct device *device)
+{
+    spin_lock(&driver_report_lock);
+    list_append(&driver_devices, &device->link);
+    spin_unlock(&driver_report_lock);
 }
 
 /* --- one binding -------------------------------------------------------------------- */
@@ -59,7 +77,7 @@ LOCAL void driver_end_binding(struct device *device)
 {
     character_drain(device);
     device_release_resources(device);
-    device->driver = NULL;
+    driver_set(device, NULL);
     device->driver_data = NULL;
     device->leaving = false;
 }
@@ -67,7 +85,7 @@ LOCAL void driver_end_binding(struct device *device)
 LOCAL int driver_bind(struct driver_entry *entry, struct device *device)
 {
     uint64_t result = 0;
-    device->driver = entry;
+    driver_set(device, entry);
     device->probing = true;
     int error = DRIVER_CALL(entry->driver->probe, device, 0, &result, entry->name) ? (int)result : -EFAULT;
     device->probing = false;
@@ -140,7 +158,7 @@ LOCAL int driver_new_device(enum device_bus bus, const char *name)
     if (device == NULL)
         return -ENOMEM;
     device_init(device, bus, name);
-    list_append(&driver_devices, &device->link);
+    driver_list_device(device);
     return 0;
 }
 
@@ -313,7 +331,7 @@ LOCAL unsigned driver_count_module(uint64_t module)
 void device_add(struct device *device)
 {
     mutex_lock(&driver_mutex);
-    list_append(&driver_devices, &device->link);
+    driver_list_device(device);
     for (struct list *node = driver_entries.next; node != &driver_entries && device->driver == NULL; node = node->next) {
         struct driver_entry *entry = container_of(node, struct driver_entry, link);
         if (driver_wants(entry->driver, device))
@@ -332,12 +350,12 @@ int platform_device_add(const char *name)
 
 void driver_for_each_device(void (*visit)(struct device *device, const char *driver, void *context), void *context)
 {
-    mutex_lock(&driver_mutex);
+    spin_lock(&driver_report_lock);
     list_for_each(node, &driver_devices) {
         struct device *device = container_of(node, struct device, link);
-        visit(device, device->driver != NULL ? device->driver->name : "", context);
+        visit(device, device->driver_name, context);
     }
-    mutex_unlock(&driver_mutex);
+    spin_unlock(&driver_report_lock);
 }
 
 void driver_init(void)

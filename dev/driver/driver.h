@@ -72,7 +72,7 @@ MUST_CHECK int driver_register(const struct driver *driver, uint64_t owner);
 /* Unbinds its devices. Does nothing when it is not registered (any more: it was replaced). */
 void driver_unregister(const struct driver *driver);
 
-/* For reports: visits all devices, under driver_mutex. `driver`: name, "" when there is none. */
+/* For reports, which may hold any mutex: visits all devices, under a spinlock. `driver`: name, "" when there is none. */
 void driver_for_each_device(void (*visit)(struct device *device, const char *driver, void *context), void *context);
 
 #endif

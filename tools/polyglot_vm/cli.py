@@ -68,6 +68,8 @@ def build_parser():
     common.add_argument("--append", default="", metavar="'OPTIONS'", help="added to the boot command line")
     common.add_argument("--disk", choices=tuple(machine.DISKS), default="virtio",
                         help="how the disk is attached; default: virtio")
+    common.add_argument("--device", action="append", default=[], metavar="NAME",
+                        help="a further QEMU device, e.g. edu; may be given several times")
     common.add_argument("--image", type=Path, default=machine.DEFAULT_IMAGE, help="default: build/polyglot.img")
     common.add_argument("--dry-run", action="store_true", help="print the QEMU command instead of running it")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -118,8 +120,9 @@ def _positive(text):
     return value
 
 
-def machine_options(options, **more):
-    return MachineOptions(firmware=options.firmware, memory=options.memory, cpus=options.cpus,
+def machine_options(options, extra=(), **more):
+    devices = [word for name in options.device for word in ("-device", name)]
+    return MachineOptions(extra=devices + list(extra), firmware=options.firmware, memory=options.memory, cpus=options.cpus,
                           append=options.append, disk=options.disk, image=options.image, **more)
 
 
