@@ -336,7 +336,7 @@ KTEST(driver, pci_finds_the_machine)
 #define EDU_CLEAR     0x64
 #define EDU_INTERRUPT_WHEN_DONE 0x80
 
-static struct edu { struct device *device; volatile uint32_t *registers; unsigned kind; volatile uint32_t raised; } edu;
+static struct ktest_edu { struct device *device; volatile uint32_t *registers; unsigned kind; volatile uint32_t raised; } edu;
 
 LOCAL uint32_t test_edu_get(unsigned offset) { return edu.registers[offset / 4]; }
 LOCAL void test_edu_set(unsigned offset, uint32_t value) { edu.registers[offset / 4] = value; }
@@ -369,7 +369,7 @@ static const struct driver test_edu_driver = { "ktest-edu", test_edu_match, test
 /* 0, or the line where it went wrong. */
 LOCAL int test_use_edu(unsigned kind)
 {
-    edu = (struct edu){ .kind = kind };
+    edu = (struct ktest_edu){ .kind = kind };
     if (driver_register(&test_edu_driver, 0) != 0)
         return __LINE__;
     if (edu.device == NULL)
