@@ -413,11 +413,13 @@ class Struct:
                 text = _live.format(number, data[offset:offset + part.size])
                 if part.kind == "pointer" and text != "NULL" and not text.startswith("("):
                     text = f"({part.name}) {text}" + _symbol_text(int.from_bytes(data[offset:offset + 8], "little"))
+                elif part.kind == "int" and text.isdigit() and int(text) >= 1 << 40:
+                    text = hex(int(text))
                 elif part.kind == "enum" and text.lstrip("-").isdigit() is False:
                     text = f"{text} ({_live.decode(number, data[offset:offset + part.size])})"
             else:
                 text = str(_live.decode_bits(number, data, offset, first, width))
-            rows.append((name or "", text))
+            rows.append((name or "", text if len(text) <= 200 else text[:197] + "..."))
         widest = max((len(name) for name, _ in rows), default=0)
         return "\n".join([f"{info.name}{place}"] + [f"    {name.ljust(widest)} = {text}" for name, text in rows])
 

@@ -436,6 +436,7 @@ impl TypeTable {
         let mut entry = debug.entry(unit, UnitOffset(place.offset))?;
         let function = entry.tag() == gimli::DW_TAG_subprogram;
         let mut external = entry.attr(gimli::DW_AT_external).is_some();
+        let low_pc = entry.attr_value(gimli::DW_AT_low_pc).and_then(|value| debug.dwarf.attr_address(&debug.units[unit as usize], value).ok()?);
         // The abstract instance has the signature.
         while let Some((other, offset)) = debug.origin(unit, &entry) {
             (unit, entry) = (other, debug.entry(other, offset)?);
@@ -450,13 +451,15 @@ impl TypeTable {
             Value::FileIndex(index) => Some(index),
             _ => None,
         });
+        // Zig says the file of its namespaces only: the code's own lines know it, too.
+        let by_code = || debug.line(low_pc?).map(|(file, _)| file);
         Some(Symbol {
             name: name.into(),
             ty,
             function,
             local: !external,
             language: debug.language(unit),
-            file: file.and_then(|index| debug.file(unit, index)).unwrap_or_default().as_str().into(),
+            file: file.and_then(|index| debug.file(unit, index)).or_else(by_code).unwrap_or_default().as_str().into(),
             line: debug.number(&entry, gimli::DW_AT_decl_line).unwrap_or(0) as u32,
             module: place.module,
         })
@@ -656,7 +659,11 @@ impl TypeTable {
         self.remember_tag(tag, name, id);
         let mut fields = Vec::new();
         for (member, (name, offset)) in members.iter().zip(outline) {
-            let ty = self.convert_attribute(debug, unit, member);
+            let mut ty = self.convert_attribute(debug, unit, member);
+            if matches!(self.get(self.strip(ty)), Type::Void) {
+                let byte = self.make_int("unsigned char", 1, false);
+                ty = self.make_array(byte, Some(0)); // Zig and Rust have fields without a size, C has not
+            }
             let (offset, bits) = self.member_bits(debug, member, ty, offset);
             fields.push(Field { name, ty, offset, bits });
         }

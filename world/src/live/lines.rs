@@ -20,7 +20,7 @@ pub(super) fn file_name(dwarf: &Dwarf<Slice>, unit: &Unit<Slice>, header: &LineP
 
 impl Debug {
     /// File and line of an address in this debug data.
-    fn line(&self, address: u64) -> Option<(String, u32)> {
+    pub(super) fn line(&self, address: u64) -> Option<(String, u32)> {
         self.units.iter().find_map(|unit| {
             let mut ranges = self.dwarf.unit_ranges(unit).ok()?;
             while let Some(range) = ranges.next().ok()? {

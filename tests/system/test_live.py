@@ -1,0 +1,126 @@
+"""polyglot.link, .live, .kernel, .replace and .export inside: one boot with one object that gcc made; and what the kernel shows
+through its types."""
+
+import subprocess
+
+SOURCE = r"""
+struct point { int x, y; unsigned flags : 3; const char *name; };
+struct pair { long first, second; };
+int counter = 5;
+struct point origin = { 1, -2, 5, "origin" };
+int add(int a, int b) { return a + b; }
+unsigned long wide(unsigned long a, unsigned char b) { return a + b; }
+int sum(const unsigned char *bytes, int n) { int s = 0; for (int i = 0; i < n; i++) s += bytes[i]; return s; }
+void fill(unsigned char *bytes, int n) { for (int i = 0; i < n; i++) bytes[i] = i + 1; }
+unsigned long length(const char *text) { unsigned long n = 0; while (text[n]) n++; return n; }
+int point_x(struct point *p) { return p->x; }
+struct pair swap(struct pair p) { struct pair q = { p.second, p.first }; return q; }
+int crash(int *p) { *p = 3; return 1; }
+int outer(int *p) { return crash(p) + 1; }
+int divide(int a, int b) { return a / b; }
+int apply(int (*f)(int), int n) { return f(n) + 1; }
+int spin(void) { for (;;) ; }
+int deep(int n) { volatile char big[4000]; big[0] = n; return deep(n + 1) + big[0]; }
+long seven(long a, long b, long c, long d, long e, long f, long g) { return a + b + c + d + e + f + 10 * g; }
+double half(double x) { return x / 2; }
+struct point *where(void) { return &origin; }
+double sin(double); double sine(double x) { return sin(x); }
+"""
+
+PROGRAM = r"""
+import ctypes, polyglot, threading
+from polyglot import kernel, live
+failures = []
+def equal(what, got, expected):
+    if got != expected: failures.append(f"{what}: {got!r}, not {expected!r}")
+def raises(what, exception, text, call):
+    try: failures.append(f"{what}: returned {call()!r}")
+    except exception as error:
+        if text not in str(error): failures.append(f"{what}: {error}")
+        return error
+    except BaseException as error: failures.append(f"{what}: {error!r}")
+
+module = polyglot.link("/host/sample.o")
+equal("names", sorted(module.defined)[:3], ["add", "apply", "counter"])
+# Arguments
+equal("add", live.add(2, -3), -1)
+raises("range", OverflowError, "int a takes -2147483648 to 2147483647", lambda: live.add(2**31, 0))
+raises("kind", TypeError, "int a must be an int, not str", lambda: live.add("2", 0))
+raises("count", TypeError, "takes 2 arguments (int a, int b), not 1", lambda: live.add(2))
+raises("negative", OverflowError, "unsigned char b", lambda: live.wide(1, -1))
+equal("wide", live.wide(2**64 - 256, 255), 2**64 - 1)
+for data in (b"abc", bytearray(b"abc"), memoryview(b"abc"), (ctypes.c_ubyte * 3)(97, 98, 99)): equal(f"sum {data}", live.sum(data, 3), 294)
+buffer = bytearray(4); live.fill(buffer, 4); equal("fill", buffer, bytearray(b"\1\2\3\4"))
+constant = b"\0\0"; live.fill(constant, 2); equal("bytes never change", constant, bytes([0, 0]))
+raises("str for bytes *", TypeError, "must be", lambda: live.point_x("x"))
+raises("short buffer", TypeError, "points to 24 bytes, the buffer has 3", lambda: live.point_x(bytearray(3)))
+equal("text", live.length("hällo"), 6); equal("bytes with a NUL", live.length(b"abc"), 3)
+equal("seven", live.seven(1, 2, 3, 4, 5, 6, 7), 91); equal("half", live.half(3), 1.5); equal("sine", live.sine(1.0), 0.8414709848078965)
+equal("by value", (live.swap({"first": 1, "second": 2}).first, live.swap(live.swap({"first": 1, "second": 2})).second), (2, 2))
+raises("wrong structure", TypeError, "takes a pointer to struct point", lambda: live.point_x(kernel.thread_current()))
+# Variables and views
+equal("counter", live.counter, 5); live.counter = 7; equal("counter", live.counter, 7)
+origin = live.origin
+equal("fields", (origin.x, origin.y, origin.flags, origin.name.text), (1, -2, 5, "origin"))
+origin.x = 40; origin.flags = 2; equal("written", (live.point_x(origin), live.where().x, origin.flags), (40, 40, 2))
+raises("bits", OverflowError, "3 bits", lambda: setattr(origin, "flags", 8))
+raises("field", AttributeError, "did you mean", lambda: origin.nam)
+equal("dir", [name for name in dir(origin)], ["x", "y", "flags", "name"])
+equal("repr", "    flags = 2" in repr(origin), True)
+# Callbacks
+equal("apply", live.apply(lambda n: n * 2, 21), 43)
+raises("raising callback", ZeroDivisionError, "", lambda: live.apply(lambda n: n // 0, 1))
+@polyglot.export("int twice(int n)")
+def twice(n): return 2 * n
+# Faults
+fault = raises("null", polyglot.KernelFault, "write to address 0x0 (a null pointer), in C function crash (sample.c:15)", lambda: live.outer(None))
+equal("attributes", (fault.kind, fault.language, fault.function, fault.line, fault.address), ("write", "C", "crash", 15, 0))
+equal("backtrace", [frame.name for frame in fault.backtrace][:2], ["crash", "outer"])
+raises("divide", polyglot.KernelFault, "division", lambda: live.divide(1, 0))
+raises("stack", polyglot.KernelFault, "stack", lambda: live.deep(0))
+raises("jump", polyglot.KernelFault, "", lambda: kernel.cast("int (*)(int)", 64)(1))
+live.spin.time_limit = 0.2; raises("limit", polyglot.KernelFault, "time limit", live.spin)
+raises("wild", OSError, "Bad address", lambda: kernel.cast("int *", 0x123456789000).value)
+found = []
+thread = threading.Thread(target=lambda: found.append(live.add(1, 1))); thread.start(); thread.join()
+equal("other threads", found, [2])
+# The kernel
+equal("thread", kernel.thread_current().name.text, "world")
+equal("pointer to pointer", kernel.thread_current().process.id, 1)
+names = [thread.name.text for thread in kernel.list("kernel/sched/thread.c:all_threads", "struct thread", "all_link")]
+equal("list", "world" in names and len(names) > 2, True)
+equal("constant", kernel.LIVE_FAULT_WRITE, 2)
+equal("help", "size_t klog_size(void);" in kernel.klog_size.__doc__, True)
+equal("disassemble", "ret" in live.disassemble("add"), True)
+# Replacement
+before = kernel.klog_size()
+polyglot.replace("klog_size", "size_t klog_size(void) { return 4242; }")
+equal("replaced", (kernel.klog_size(), len(polyglot.history("klog_size"))), (4242, 1))
+polyglot.restore("klog_size"); equal("restored", kernel.klog_size() >= before, True)
+raises("type", polyglot.ReplaceError, "old  size_t klog_size(void)", lambda: polyglot.replace("klog_size", "int klog_size(int a) { return a; }"))
+polyglot.replace("klog_size", "size_t klog_size(void) { return *(size_t *)0; }", trial=30.0)
+equal("rolled back", (kernel.klog_size(), kernel.klog_size() >= before), (2**64 - 14, True))
+polyglot.replace("add", "int add(int a, int b) { return a * b; }"); equal("live replaced", live.add(6, 7), 42)
+polyglot.replace("add", "int add(int a, int b) { return twice(a) + b; }"); equal("export", live.add(6, 7), 19)
+raises("changed type", polyglot.ReplaceError, "would change", lambda: polyglot.replace("add", "long add(long a) { return a; }"))
+# Links that fail
+missing = raises("missing", polyglot.LinkError, "nosuch", lambda: polyglot.link("/host/missing.o"))
+equal("near", "klog_size" in str(missing), True)
+raises("unknown", AttributeError, "did you mean add", lambda: live.ad)
+print(*failures, sep="\n")
+print("done", len(failures))
+"""
+
+
+def test_live_layer_from_python(run_inside, tmp_path):
+    folder = tmp_path / "objects"
+    folder.mkdir()
+    (tmp_path / "sample.c").write_text(SOURCE.lstrip("\n"))
+    (tmp_path / "missing.c").write_text("int nosuch(int); int klog_sise(void); int f(int a) { return nosuch(a) + klog_sise(); }\n")
+    for name in ("sample", "missing"):
+        subprocess.run(["gcc", "-g", "-O1", "-fno-inline", "-fno-builtin", "-fno-optimize-sibling-calls", "-mcmodel=kernel", "-fno-pic", "-fcf-protection=none",
+                        "-c", f"{name}.c", "-o", folder / f"{name}.o"], check=True, cwd=tmp_path)
+    result = run_inside(PROGRAM, "--with", folder, timeout=200)
+    output = result.stdout.decode("utf-8", "replace")
+    assert result.status == 0, output + result.stderr
+    assert output.splitlines()[-1:] == ["done 0"], output + result.stderr
