@@ -67,6 +67,16 @@ impl TypeTable {
             }
             Type::Enum(_) => {
                 let found = self.enumeration(id).expect("an enumeration");
+                // C's enumerations have four bytes; those of other languages are spelled as the integers they are.
+                let word = match found.size {
+                    1 => "char",
+                    2 => "short",
+                    8 => "long",
+                    _ => "",
+                };
+                if !word.is_empty() {
+                    return format!("{} {word}", if found.signed { "signed" } else { "unsigned" });
+                }
                 match &found.name {
                     Some(name) => format!("enum {name}"),
                     None => self.spell_body(id, ""),
