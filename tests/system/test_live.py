@@ -118,7 +118,7 @@ def test_live_layer_from_python(run_inside, tmp_path):
     (tmp_path / "sample.c").write_text(SOURCE.lstrip("\n"))
     (tmp_path / "missing.c").write_text("int nosuch(int); int klog_sise(void); int f(int a) { return nosuch(a) + klog_sise(); }\n")
     for name in ("sample", "missing"):
-        subprocess.run(["gcc", "-g", "-O1", "-fno-inline", "-fno-builtin", "-fno-optimize-sibling-calls", "-fno-omit-frame-pointer",
+        subprocess.run(["gcc", "-g", "-O0", "-fno-inline", "-fno-builtin", "-fno-optimize-sibling-calls", "-fno-omit-frame-pointer",
                         "-mcmodel=kernel", "-fno-pic", "-fcf-protection=none",
                         "-c", f"{name}.c", "-o", folder / f"{name}.o"], check=True, cwd=tmp_path)
     result = run_inside(PROGRAM, "--with", folder, timeout=200)
