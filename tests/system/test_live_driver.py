@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from conftest import vm
 from polyglot_vm.machine import ROOT
 
@@ -24,6 +26,7 @@ def test_devices_and_the_speaker(run_inside):
     assert result == (0, b"speaker True\n20\nEINVAL\nEINVAL\nEINVAL\nEINVAL\n", "")
 
 
+@pytest.mark.xfail(reason="a cell of the C prompt loses its section .drivers: docs/limits.md, Drivers", strict=True)
 def test_edu_driver_demo():
     result = vm("exec", ROOT / "demo" / "edu_driver.py", "--device", "edu", "--timeout", 200)
     lines = result.stdout.decode().splitlines()
