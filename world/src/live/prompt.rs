@@ -19,6 +19,14 @@ fn session() -> MutexGuard<'static, Session> {
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Functions of the live library whose debug data is an assembler's: (name, declaration).
+const LIBRARY: &[(&str, &str)] = &[
+    ("printf", "int printf(const char *format, ...);"),
+    ("sprintf", "int sprintf(char *buffer, const char *format, ...);"),
+    ("snprintf", "int snprintf(char *buffer, unsigned long size, const char *format, ...);"),
+    ("dprintf", "int dprintf(int fd, const char *format, ...);"),
+];
+
 /// Kernel and other languages, as the type table knows them.
 struct World;
 
@@ -37,8 +45,13 @@ impl Outside for World {
     fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String {
         let bare = |name: &String| name.rsplit(' ').next().unwrap_or_default().to_owned();
         let asked: Vec<String> = names.iter().map(bare).collect();
-        let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| is_known(name)).collect();
-        table().declare(&asked.iter().map(String::as_str).collect(), &known.into_iter().collect::<HashSet<&str>>())
+        let mut known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| is_known(name)).collect();
+        let mut library = String::new();
+        for (name, declaration) in LIBRARY.iter().filter(|(name, _)| asked.iter().any(|asked| asked == name) && !is_known(name)) {
+            known.push(name);
+            library += &format!("{declaration}\n");
+        }
+        library + &table().declare(&asked.iter().map(String::as_str).collect(), &known.into_iter().collect::<HashSet<&str>>())
     }
 
     fn preprocess(&self, includes: &str) -> Result<String, String> {
