@@ -33,6 +33,7 @@ static const struct lock_class lock_classes[] = {
     { LOCK_RANK_TTY, LOCK_RELEASE, "a line is taken after the copy" },
     { LOCK_RANK_FILE_TABLE, LOCK_RELEASE, "a slot is set by one store" },
     { LOCK_RANK_ADDRESS_SPACE, LOCK_FATAL, "areas and page tables may differ" },
+    { LOCK_RANK_LIVE_PATCH, LOCK_FATAL, "a function's versions may be half linked" },
     { LOCK_RANK_DEVICE, LOCK_RELEASE, "a device's own state, which its driver resets" },
     { LOCK_RANK_TIMER, LOCK_RELEASE, "of drivers and tests" },
     { LOCK_RANK_PROCESS_TREE, LOCK_FATAL, "lists of processes may be half linked" },

@@ -1,6 +1,5 @@
 /* Versions of kernel functions; patch.h tells their life. The table of what cannot be replaced: nopatch.c. */
 #include <abi/errno.h>
-#include <arch/x86_64/layout.h>
 #include <arch/x86_64/sections.h>
 #include <arch/x86_64/text_patch.h>
 #include <kernel/log.h>
@@ -227,7 +226,7 @@ LOCAL void patch_tidy(struct live_patch *patch, uint32_t state)
 
 LOCAL bool patch_is_code(uint64_t address)
 {
-    return (address >= section_address(__kernel_start) && address < section_address(__text_end)) || address >= LIVE_AREA_BASE;
+    return (address >= section_address(__kernel_start) && address < section_address(__text_end)) || live_is_text(address);
 }
 
 /* patch_mutex held. */
@@ -270,13 +269,13 @@ int live_replace(const struct live_replacement *replacement, char *message, size
 {
     vaddr_t entry;
     const char *name = patch_plain_name(replacement->name);
+    int error = patch_resolve(replacement->name, &entry, message, size);
+    if (error != 0)
+        return error;
     if (!patch_is_code(replacement->target) || replacement->trial < 0 || !IS_ALIGNED(replacement->stack_bytes, 8)) {
         ksnprintf(message, size, "the new version of %s is no code of the kernel or of a live module", name);
         return -EINVAL;
     }
-    int error = patch_resolve(replacement->name, &entry, message, size);
-    if (error != 0)
-        return error;
     if (replacement->module != 0 && live_module_get(replacement->module) != 0) {
         ksnprintf(message, size, "there is no module %llu", (unsigned long long)replacement->module);
         return -ENOENT;

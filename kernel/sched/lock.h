@@ -21,7 +21,6 @@ struct thread;
 enum lock_rank {
     LOCK_RANK_NONE = 0,
     /* mutexes */
-    LOCK_RANK_LIVE_PATCH = 2, /* which versions of kernel functions there are */
     LOCK_RANK_DRIVER = 8,     /* drivers and their devices: probe() and remove() run under it */
     LOCK_RANK_PROCESS = 10,   /* process tree */
     LOCK_RANK_RENAME = 20,    /* renames of directories */
@@ -33,6 +32,7 @@ enum lock_rank {
     LOCK_RANK_TTY = 80,
     LOCK_RANK_FILE_TABLE = 90,
     LOCK_RANK_ADDRESS_SPACE = 100, /* a page fault takes it: nothing above may be held over usercopy below it */
+    LOCK_RANK_LIVE_PATCH = 104, /* which versions of kernel functions there are */
     LOCK_RANK_LIVE = 105,     /* modules and symbols of the live layer */
     LOCK_RANK_DEVICE = 110,
     /* spinlocks */
