@@ -77,7 +77,7 @@ ROUNDS ?= 5
 soak: image
 	@for round in $$(seq $(ROUNDS)); do \
 	    echo "soak: round $$round of $(ROUNDS)"; \
-	    $(PYTHON) -m pytest $(PYTEST_ARGS) tests/system || exit 1; done
+	    REPLACE_DRAW=200 $(PYTHON) -m pytest $(PYTEST_ARGS) tests/system || exit 1; done
 
 clean:
 	rm -rf $(BUILD)
