@@ -267,7 +267,7 @@ def complete(line, end, namespace):
             names |= {row[0] for row in _live.symbols(prefix, _LINK_NAMES, 500) if row[0].isidentifier()}
             names |= set(_live.type_names(prefix))
         names = {name.rpartition(" ")[2] for name in names}
-        return start, sorted(name for name in names if name.startswith(prefix) and not name.startswith("__cell_"))
+        return start, sorted(name for name in names if name.isidentifier() and name.startswith(prefix) and not name.startswith("__cell_"))
     except Exception:
         return start, []
 

@@ -4,7 +4,7 @@ pub(crate) use _live_c::module_def;
 
 use super::c::cell::Cell;
 use super::c::parse::Meaning;
-use super::c::session::{Kind, Outside, Session, preprocess_by_process};
+use super::c::session::{Kind, Outside, Session, bare, preprocess_by_process};
 use super::c::shape::Shape;
 use super::control;
 use super::names;
@@ -42,16 +42,15 @@ impl Outside for World {
         }
     }
 
-    fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String {
-        let bare = |name: &String| name.rsplit(' ').next().unwrap_or_default().to_owned();
-        let asked: Vec<String> = names.iter().map(bare).collect();
-        let mut known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| is_known(name)).collect();
-        let mut library = String::new();
-        for (name, declaration) in LIBRARY.iter().filter(|(name, _)| asked.iter().any(|asked| asked == name) && !is_known(name)) {
-            known.push(name);
-            library += &format!("{declaration}\n");
+    fn declare(&self, names: &[String], known: &HashSet<&str>) -> String {
+        let asked: HashSet<&str> = names.iter().map(|name| bare(name)).collect();
+        let (mut known, mut library) = (known.clone(), String::new());
+        for (name, declaration) in LIBRARY.iter().filter(|(name, _)| asked.contains(name)) {
+            if known.insert(name) {
+                library += &format!("{declaration}\n");
+            }
         }
-        library + &table().declare(&asked.iter().map(String::as_str).collect(), &known.into_iter().collect::<HashSet<&str>>())
+        library + &table().declare(&asked, &known)
     }
 
     fn preprocess(&self, includes: &str) -> Result<String, String> {

@@ -168,6 +168,7 @@ impl<'a> Builder<'a> {
                 Item::Directive(at) => self.take_directive(at),
                 Item::Declaration(declaration) => self.take_declaration(&declaration),
                 Item::Statement(range) => self.steps.push(Step::Tokens(range.collect())),
+                Item::Expression { range, .. } if self.is_declaring_call(&range) => self.take_declaring_call(range),
                 Item::Expression { range, is_shown } if !range.is_empty() => {
                     if is_shown {
                         self.shown = Some(range.collect());
@@ -179,6 +180,32 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// DRIVER(...) and its like: a declaration by its macro.
+    fn is_declaring_call(&self, range: &Range<usize>) -> bool {
+        if range.len() < 3 || self.word(range.start + 1) != "(" {
+            return false;
+        }
+        let name = self.word(range.start);
+        let own = self.pending.iter().rev().find(|one| one.definition.kind == Kind::Macro && one.definition.names.iter().any(|own| own == name));
+        match (own, &self.headers) {
+            (Some(own), _) => parse::is_declaring(parse::directive(&own.definition.source).1),
+            (None, Some(headers)) if headers.declaring.contains(name) => true,
+            _ => self.session.is_declaring(name),
+        }
+    }
+
+    /// Goes to the definitions as it stands; it is known by its first argument.
+    fn take_declaring_call(&mut self, range: Range<usize>) {
+        let line = self.tokens[range.start].line;
+        let uses = parse::uses(self.text, &self.tokens[range.clone()]);
+        let names = vec![format!("{}({})", self.word(range.start), self.word(range.start + 2))];
+        let parts = vec![Part::Tokens(range.collect()), Part::Text(";".into())];
+        let source = self.render(&parts);
+        let source = source.trim_end_matches(';').to_owned() + ";";
+        let definition = Definition { kind: Kind::Type, names, source, declaration: String::new(), uses, type_text: String::new() };
+        self.push(Pending { definition, parts, line, variable: None });
     }
 
     /// New #include lines: they stand before everything, and what they declare is known from now on.
@@ -509,7 +536,9 @@ impl<'a> Builder<'a> {
             self.cell.shapes = shape::ask(&before, &self.options, PROBE, self.text, &self.tags);
         }
         let object = output.object.unwrap_or_default();
-        let defines = self.pending.iter().any(|one| matches!(one.definition.kind, Kind::Function | Kind::Variable));
+        // What has no declaration is there for its effect.
+        let has_code = |one: &Pending| matches!(one.definition.kind, Kind::Function | Kind::Variable) || one.definition.kind == Kind::Type && one.definition.declaration.is_empty();
+        let defines = self.pending.iter().any(has_code);
         self.cell.object = defines.then_some(object);
         Ok(())
     }

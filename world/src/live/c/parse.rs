@@ -155,6 +155,17 @@ pub fn directive(line: &str) -> (&str, &str) {
     (&line[..end], line[end..].trim())
 }
 
+/// Does `NAME(parameters) body` of a #define begin a declaration, as DRIVER() does?
+pub fn is_declaring(definition: &str) -> bool {
+    let tokens = lex::tokens(definition);
+    let [name, open, ..] = tokens.as_slice() else { return false };
+    if open.of(definition) != "(" || open.start != name.end {
+        return false;
+    }
+    let body = tokens.iter().position(|token| token.of(definition) == ")").and_then(|at| tokens.get(at + 1));
+    body.is_some_and(|token| begins_declaration(token.of(definition)))
+}
+
 pub fn items(text: &str, tokens: &[Token], meaning: &dyn Fn(&str) -> Meaning) -> Vec<Item> {
     // What a cell itself defines as types are types further down.
     let own = std::cell::RefCell::new(Vec::<String>::new());

@@ -52,8 +52,9 @@ pub struct Definition {
 /// The namespace around a session: the kernel's and other languages' names, and what headers define.
 pub trait Outside {
     fn meaning(&self, name: &str) -> Meaning;
-    /// Declarations in C of those names that it knows ("struct x" for tags). `is_known` tells what must not be declared.
-    fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String;
+    /// Declarations in C of those names that it knows ("struct x" for tags), and of what these need. `known`: what is
+    /// declared already and must not be again; tags without their keyword.
+    fn declare(&self, names: &[String], known: &HashSet<&str>) -> String;
     /// The text behind #include lines, with its #defines. Err: why not.
     fn preprocess(&self, includes: &str) -> Result<String, String>;
 }
@@ -66,7 +67,7 @@ impl Outside for Alone {
         Meaning::Unknown
     }
 
-    fn declare(&self, _: &[String], _: &dyn Fn(&str) -> bool) -> String {
+    fn declare(&self, _: &[String], _: &HashSet<&str>) -> String {
         String::new()
     }
 
@@ -93,6 +94,8 @@ pub fn preprocess_by_process(includes: &str) -> Result<String, String> {
 pub struct Headers {
     pub names: HashSet<String>,
     pub types: HashSet<String>,
+    /// Macros whose call is a declaration.
+    pub declaring: HashSet<String>,
 }
 
 impl Headers {
@@ -106,7 +109,11 @@ impl Headers {
                 TokenKind::Name if !lex::is_keyword(word) => drop(found.names.insert(word.to_owned())),
                 TokenKind::Directive => {
                     if let ("define", rest) = parse::directive(word) {
-                        found.names.insert(lex::tokens(rest).first().map_or("", |token| token.of(rest)).to_owned());
+                        let name = lex::tokens(rest).first().map_or("", |token| token.of(rest)).to_owned();
+                        if parse::is_declaring(rest) {
+                            found.declaring.insert(name.clone());
+                        }
+                        found.names.insert(name);
                     }
                 }
                 _ => {}
@@ -173,6 +180,14 @@ impl Session {
         self.all().filter(|one| one.kind == Kind::Include).map(|one| one.source.clone() + "\n").collect()
     }
 
+    /// Is a call of this macro a declaration?
+    pub fn is_declaring(&self, name: &str) -> bool {
+        match self.find(name) {
+            Some(found) => found.kind == Kind::Macro && parse::is_declaring(parse::directive(&found.source).1),
+            None => self.headers.declaring.contains(name),
+        }
+    }
+
     pub fn meaning(&self, name: &str, outside: &dyn Outside) -> Meaning {
         match self.find(name) {
             Some(found) if found.kind == Kind::Type => Meaning::Type,
@@ -189,10 +204,11 @@ impl Session {
         let mut work = Closure { session: self, own, pending, wanted: BTreeSet::new(), unknown: Vec::new(), seen: HashSet::new() };
         work.add(uses);
         let mut text = String::new();
-        let known = |name: &str| self.headers.names.contains(name) || self.find(name).is_some() || own.contains(name);
         let asked: Vec<String> = work.unknown.iter().filter(|name| !self.headers.names.contains(*name)).cloned().collect();
         if !asked.is_empty() {
-            text += &outside.declare(&asked, &known);
+            let names = self.headers.names.iter().chain(self.by_name.keys()).chain(own).map(String::as_str);
+            let pending = pending.iter().flat_map(|one| &one.names).map(String::as_str);
+            text += &outside.declare(&asked, &names.chain(pending).map(bare).collect());
         }
         let (wanted, mut done) = (work.wanted.clone(), HashSet::new());
         for place in wanted {
@@ -200,6 +216,11 @@ impl Session {
         }
         text
     }
+}
+
+/// "struct x" -> "x".
+pub fn bare(name: &str) -> &str {
+    name.rsplit(' ').next().unwrap_or_default()
 }
 
 /// Follows the names that names use.

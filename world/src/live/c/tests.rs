@@ -2,7 +2,8 @@
 
 use super::cell::{self, Cell, Diagnostic, Flags};
 use super::parse;
-use super::session::{Alone, Outside, Session};
+use super::session::{Alone, Outside, Session, bare};
+use std::collections::HashSet;
 
 fn prepare(session: &Session, text: &str) -> Result<Cell, Diagnostic> {
     cell::prepare(session, text, &Alone, Flags::default())
@@ -103,9 +104,9 @@ impl Outside for Kernel {
         if name == "paddr_t" { parse::Meaning::Type } else { parse::Meaning::Unknown }
     }
 
-    fn declare(&self, names: &[String], is_known: &dyn Fn(&str) -> bool) -> String {
+    fn declare(&self, names: &[String], known: &HashSet<&str>) -> String {
         let all = [("paddr_t", "typedef unsigned long paddr_t;"), ("page_count", "unsigned long page_count(int);"), ("struct page", "struct page { int users; };")];
-        all.iter().filter(|(name, _)| names.iter().any(|asked| asked == name) && !is_known(name)).map(|(_, text)| format!("{text}\n")).collect()
+        all.iter().filter(|(name, _)| names.iter().any(|asked| asked == name) && !known.contains(bare(name))).map(|(_, text)| format!("{text}\n")).collect()
     }
 
     fn preprocess(&self, _: &str) -> Result<String, String> {
@@ -158,4 +159,18 @@ fn shapes_of_structures() {
     let colours = cell.shapes.iter().find(|shape| shape.tag == "enum E").unwrap();
     assert_eq!(colours.constants, [("RED".to_owned(), 0), ("BLUE".to_owned(), 5), ("GREEN".to_owned(), 6)]);
     assert_eq!(cell.definitions[0].type_text, "unsigned int");
+}
+
+#[test]
+fn macros_that_declare() {
+    let mut session = Session::default();
+    let macros = "#define ROW(name, f) static const int *const row_##name __attribute__((section(\".rows\"), used)) = &f\n#define CALL(x) f(x)";
+    run(&mut session, macros);
+    let cell = run(&mut session, "int value = 3; int f(int x) { return x; }\nROW(first, value);\nCALL(4)");
+    assert!(cell.object.unwrap().windows(5).any(|bytes| bytes == b".rows"));
+    assert_eq!(cell.value_type, "int");
+    let row = cell.definitions.last().unwrap();
+    assert_eq!((row.names[0].as_str(), row.source.as_str()), ("ROW(first)", "ROW(first, value);"));
+    let cell = prepare(&session, &format!("{macros}\nint other;\nROW(second, other)")).unwrap();
+    assert!(cell.object.unwrap().windows(5).any(|bytes| bytes == b".rows"));
 }
