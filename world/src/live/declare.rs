@@ -14,6 +14,8 @@ struct Writer<'a> {
     table: &'a mut TypeTable,
     file: &'a str,
     names: &'a HashSet<&'a str>,
+    /// What completes a structure behind a pointer when it has a field of that name.
+    fields: &'a HashSet<&'a str>,
     without: &'a HashSet<&'a str>,
     text: String,
     /// Records and enumerations that are written, or being written.
@@ -30,12 +32,22 @@ impl TypeTable {
         self.declare_in(names, without, "")
     }
 
+    /// The same where the names of fields are told apart, which name nothing else.
+    pub fn declare_with_fields(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &HashSet<&str>) -> String {
+        self.write_declarations(names, fields, without, "")
+    }
+
     /// The same for a source that stands in for a kernel file: its statics are meant first.
     pub fn declare_in(&mut self, names: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
+        self.write_declarations(names, names, without, file)
+    }
+
+    fn write_declarations(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
         let mut writer = Writer {
             table: self,
             file,
             names,
+            fields,
             without,
             text: String::new(),
             complete: HashSet::new(),
@@ -74,7 +86,9 @@ impl Writer<'_> {
         if let Some(id) = self.table.typedef(name) {
             self.need(id, true);
         }
-        if let Some((_, id)) = self.table.constant(name) {
+        // Zig's and Rust's constants are named by their enumeration there: in C they would take plain names from others.
+        let constant = self.table.constant(name).map(|(_, id)| id);
+        if let Some(id) = constant.filter(|id| self.table.enumeration(*id).is_some_and(|found| found.name.as_deref().is_none_or(is_c_name))) {
             self.need(id, true);
         }
         let own = if self.file.is_empty() { None } else { self.table.lookup(&format!("{}:{name}", self.file)) };
@@ -147,6 +161,12 @@ impl Writer<'_> {
         if self.without.contains(&*name) || self.complete.contains(&id) {
             return;
         }
+        // Files that only name a structure have an entry of their own for it.
+        if !record.complete
+            && let Some(full) = self.table.tag(record.tag, &name).filter(|full| *full != id)
+        {
+            return self.record(full, by_value);
+        }
         if record.complete && by_value {
             self.complete.insert(id);
             if self.forward.insert(id) {
@@ -161,7 +181,7 @@ impl Writer<'_> {
         }
         if self.forward.insert(id) {
             let _ = writeln!(self.text, "{} {name};", record.tag.keyword());
-            let wanted = self.table.field_names(id).iter().any(|field| self.names.contains(&**field));
+            let wanted = self.table.field_names(id).iter().any(|field| self.fields.contains(&**field));
             if wanted && record.complete {
                 self.pending.push(id);
             }
@@ -235,6 +255,10 @@ impl Writer<'_> {
     fn spell_unique(&self, id: TypeId) -> String {
         self.table.spell_body(id, "")
     }
+}
+
+fn is_c_name(name: &str) -> bool {
+    name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 fn bit_position(field: &super::types::Field) -> u64 {

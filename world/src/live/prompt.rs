@@ -42,7 +42,7 @@ impl Outside for World {
         }
     }
 
-    fn declare(&self, names: &[String], known: &HashSet<&str>) -> String {
+    fn declare(&self, names: &[String], fields: &[String], known: &HashSet<&str>) -> String {
         let asked: HashSet<&str> = names.iter().map(|name| bare(name)).collect();
         let (mut known, mut library) = (known.clone(), String::new());
         for (name, declaration) in LIBRARY.iter().filter(|(name, _)| asked.contains(name)) {
@@ -50,7 +50,7 @@ impl Outside for World {
                 library += &format!("{declaration}\n");
             }
         }
-        library + &table().declare(&asked, &known)
+        library + &table().declare_with_fields(&asked, &fields.iter().map(String::as_str).collect(), &known)
     }
 
     fn preprocess(&self, includes: &str) -> Result<String, String> {

@@ -503,7 +503,7 @@ impl<'a> Builder<'a> {
         if let Some(headers) = &self.headers {
             known.extend(headers.names.iter().cloned());
         }
-        let declarations = self.session.declarations(uses, &known, pending, self.outside);
+        let declarations = self.session.declarations(uses, &parse::member_names(self.text, &self.tokens), &known, pending, self.outside);
         format!("{}{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}", self.includes)
     }
 

@@ -460,6 +460,12 @@ pub fn uses(text: &str, tokens: &[Token]) -> Vec<(String, bool)> {
     found
 }
 
+/// Names behind "." and "->".
+pub fn member_names(text: &str, tokens: &[Token]) -> Vec<String> {
+    let pairs = tokens.windows(2).filter(|pair| pair[1].kind == Kind::Name && matches!(pair[0].of(text), "." | "->"));
+    pairs.map(|pair| pair[1].of(text).to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

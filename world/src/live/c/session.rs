@@ -1,6 +1,6 @@
 //! What was defined at the C prompt, and the declarations of it that a new cell needs.
 //!
-//!     let text = session.declarations(&uses, &own, outside);   // C, ready to stand before the cell
+//!     let text = session.declarations(&uses, &fields, &own, pending, outside);   // C, ready to stand before the cell
 //!     session.add(definition);                                 // once it is linked
 //!
 //! Each definition keeps its source, its declaration and the names that it uses, so a cell is compiled with what it needs
@@ -52,9 +52,10 @@ pub struct Definition {
 /// The namespace around a session: the kernel's and other languages' names, and what headers define.
 pub trait Outside {
     fn meaning(&self, name: &str) -> Meaning;
-    /// Declarations in C of those names that it knows ("struct x" for tags), and of what these need. `known`: what is
+    /// Declarations in C of those names that it knows ("struct x" for tags), and of what these need; structures
+    /// that have one of `fields` are complete. `known`: what is
     /// declared already and must not be again; tags without their keyword.
-    fn declare(&self, names: &[String], known: &HashSet<&str>) -> String;
+    fn declare(&self, names: &[String], fields: &[String], known: &HashSet<&str>) -> String;
     /// The text behind #include lines, with its #defines. Err: why not.
     fn preprocess(&self, includes: &str) -> Result<String, String>;
 }
@@ -67,7 +68,7 @@ impl Outside for Alone {
         Meaning::Unknown
     }
 
-    fn declare(&self, _: &[String], _: &HashSet<&str>) -> String {
+    fn declare(&self, _: &[String], _: &[String], _: &HashSet<&str>) -> String {
         String::new()
     }
 
@@ -199,8 +200,10 @@ impl Session {
     }
 
     /// The declarations that a text needs which uses `uses`. `own`: what it defines itself, with declarations for those
-    /// that are not linked yet (`pending`).
-    pub fn declarations(&self, uses: &[(String, bool)], own: &HashSet<String>, pending: &[Definition], outside: &dyn Outside) -> String {
+    /// that are not linked yet (`pending`). `fields`: names behind "." and "->".
+    pub fn declarations(
+        &self, uses: &[(String, bool)], fields: &[String], own: &HashSet<String>, pending: &[Definition], outside: &dyn Outside,
+    ) -> String {
         let mut work = Closure { session: self, own, pending, wanted: BTreeSet::new(), unknown: Vec::new(), seen: HashSet::new() };
         work.add(uses);
         let mut text = String::new();
@@ -208,7 +211,7 @@ impl Session {
         if !asked.is_empty() {
             let names = self.headers.names.iter().chain(self.by_name.keys()).chain(own).map(String::as_str);
             let pending = pending.iter().flat_map(|one| &one.names).map(String::as_str);
-            text += &outside.declare(&asked, &names.chain(pending).map(bare).collect());
+            text += &outside.declare(&asked, fields, &names.chain(pending).map(bare).collect());
         }
         let (wanted, mut done) = (work.wanted.clone(), HashSet::new());
         for place in wanted {
