@@ -51,6 +51,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/trace.py", "_trace"))
         .add_frozen_modules(frozen!("../python/kept.py", "_kept"))
         .add_frozen_modules(frozen!("../python/live.py", "_livelayer"))
+        .add_frozen_modules(frozen!("../python/live_values.py", "_livevalues"))
         .add_frozen_modules(frozen!("../python/polyglot.py", "polyglot"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
