@@ -29,11 +29,12 @@ Definitions that last (sources in /live, built again after a restart of Python; 
     forget(name)        it is not built again
 
 Live code: what is typed becomes part of the running kernel
-    c(source)           compiles C into the running kernel: the value of a last expression, or what was defined
-    link(path)          links an object or archive of any compiler
+    c(source)           compiles C into the running kernel: the value of a last expression, or what was defined; CompileError
+    link(path)          links an object or archive of any compiler; LinkError
     live.NAME           a function or variable of live code; faults in calls raise KernelFault
     kernel.NAME         the same for the kernel's; kernel.struct("page", address), kernel.list(head, type, link)
-    replace(name, source)  another definition of a live or kernel function, for all callers; restore(name), history(name)
+    replace(name, source)  another definition of a live or kernel function, for all callers; restore(name), history(name);
+                        ReplaceError
     export("int f(int)")   decorator: a Python function that live code can call
     live                lists it all; live.search(text), live.disassemble(name), live.source(name), live.modules()
 
