@@ -40,7 +40,7 @@ CASES = {
     "recursion": (["def x(n): return x(n + 1)", "", "x(0)"], "RecursionError", "del x"),
     "threads": (["e = threading.Event()", "def x(): threading.Thread(target=e.wait, daemon=True).start()", "",
                  "while True: x()", ""], "MemoryError|RuntimeError: can't start new thread", "e.set(); del x, e"),
-    "files": (["f = open('/tmp/full', 'wb')", "while True: n = f.write(bytes(1 << 20))", ""],
+    "files": (["f = open('/tmp/full', 'wb', buffering=0)", "while True: n = f.write(bytes(1 << 20))", ""],
               r"OSError: \[Errno 28\]", "f.close(); os.remove('/tmp/full')"),
     "mappings": (["x = [mmap.mmap(-1, 16 << 20) for _ in count()]"], r"OSError: \[Errno 12\]", ""),
     "descriptors": (["x = []", "while True: x.append(open('/dev/null', 'rb', 0))", ""], r"OSError: \[Errno 24\]", "del x"),
