@@ -715,8 +715,10 @@ int main(int count, char **words)
         tell("follow", 0);
     if (except > 0)
         tell("except %d", except);
-    for (int i = 0; i < pid_count; i++)
+    for (int i = 0; i < pid_count; i++) {
         tell("trace %d", pids[i]);
+        fprintf(stderr, "strace: Process %d attached\n", pids[i]);
+    }
     /* Ctrl-C is for the command; without one it ends the tracing. */
     struct sigaction action = { .sa_handler = pid_count > 0 ? on_signal : SIG_IGN };
     pid_t child = count > 0 ? start(words) : 0;

@@ -18,6 +18,7 @@ PROMPT = r"^>>> \Z"
 MORE = r"^\.\.\. +\Z"
 UP = "\x1b[A"
 BASH = r"^bash\$ \Z"
+C, C_MORE = r"^c> \Z", r"^\.\.\.> \Z"
 CTRL_C, CTRL_D, CTRL_R, CTRL_Z = "\x03", "\x04", "\x12", "\x1a"
 TIMEOUT = 90
 COLUMNS = 128  # of the screen mode that the loader chooses, 1024x768
@@ -190,6 +191,22 @@ DIALOGUE = {
         Step("%bash\n", "", BASH),
         Step(CTRL_D, r"exit$"),
         *lines(("%bash -c 'exit 6'", ""), ("_exit_code", r"^6$")),
+    ],
+    "C": [
+        *lines(
+            ("%c int half(int n) { return n / 2; }", ""),
+            ("%c half(84)", r"^\(int\) 42$"),
+            ("%%c", "", MORE),
+            ("int twice_in_c(int n) {", "", MORE),
+            ("    return 2 * n;", "", MORE),
+            ("}", "", MORE),
+            ("", ""),
+            ("import polyglot", ""),
+            ("polyglot.live.twice_in_c(21)", r"^42$"),
+            ("%c half(", r"error"),
+        ),
+        Step("%c\n", "", C),
+        *lines(("struct point { int x, y; } p = {", "", C_MORE), ("1, 2};", "", C), ("p.y + half(8)", r"^\(int\) 6$", C), ("exit", "")),
     ],
     "looking into the system": lines(
         ("import polyglot", ""),

@@ -25,8 +25,8 @@ show help strace --help
 show missing strace no-such-program
 show busy strace -f strace true
 show malformed sh -c 'echo nonsense > /dev/trace'
-show running sh -c 'sleep 1000 & sleeper=$!; strace -o /tmp/running -p $sleeper & tracer=$!
-    until strace -o /dev/null -p $sleeper 2>&1 | grep busy; do :; done; kill $sleeper; wait $tracer; cat /tmp/running'
+show running sh -c 'sleep 1000 & sleeper=$!; strace -o /tmp/running -p $sleeper 2>/tmp/attached & tracer=$!
+    until grep attached /tmp/attached; do :; done; kill $sleeper; wait $tracer; cat /tmp/running'
 show killed sh -c 'sh -c "while test ! -e /tmp/stop; do read line < /proc/self/stat; done; echo it goes on" & worker=$!
     strace -o /tmp/killed -p $worker & tracer=$!; until test -s /tmp/killed; do :; done
     kill -KILL $tracer; wait $tracer; : > /tmp/stop; wait $worker
@@ -142,7 +142,7 @@ def test_strace(script_cases):
     has("missing", "strace: no-such-program: not found", status=1)
     has("busy", r"strace: trace \d+: (Resource|Device or resource) busy", status=1)
     has("malformed", ".*Invalid argument", status=1)
-    has("running", r"--- SIGTERM \{.*\} ---", r"\+\+\+ killed by SIGTERM \+\+\+")
+    has("running", r"strace: Process \d+ attached", r"--- SIGTERM \{.*\} ---", r"\+\+\+ killed by SIGTERM \+\+\+")
     has("killed", "it goes on", r"exit_group\(0\) = \?")
 
 
