@@ -35,6 +35,9 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Which tests `make test` runs, and options: make test TESTS=tests/host PYTEST_ARGS="-k tmpfs"
 TESTS       ?= tests/host tests/system
 PYTEST_ARGS ?=
+# Workers that run tests side by side, each with a machine of its own; JOBS=0 for none (--pdb, -s).
+JOBS ?= $(shell nproc)
+RUN_TESTS = $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: help image run test bench debug soak clean
 help:
@@ -65,7 +68,7 @@ run: image
 	@tools/vm run
 
 test: image
-	@$(PYTHON) -m pytest $(PYTEST_ARGS) $(TESTS)
+	@$(RUN_TESTS) $(TESTS)
 
 bench: image
 	@$(PYTHON) tools/bench.py
@@ -77,7 +80,7 @@ ROUNDS ?= 5
 soak: image
 	@for round in $$(seq $(ROUNDS)); do \
 	    echo "soak: round $$round of $(ROUNDS)"; \
-	    REPLACE_DRAW=200 $(PYTHON) -m pytest $(PYTEST_ARGS) tests/system || exit 1; done
+	    REPLACE_DRAW=200 $(RUN_TESTS) tests/system || exit 1; done
 
 clean:
 	rm -rf $(BUILD)

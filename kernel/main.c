@@ -34,6 +34,7 @@
 #include <kernel/monitor/monitor.h>
 #include <kernel/proc/futex.h>
 #include <kernel/proc/process.h>
+#include <kernel/proc/profile.h>
 #include <kernel/proc/trace.h>
 #include <kernel/random.h>
 #include <kernel/sched/lock_debug.h>
@@ -230,6 +231,7 @@ static const struct boot_step late_steps[] = {
     { "devfs", devfs_init },
     { "procfs", procfs_init },
     { "tracing", trace_init },
+    { "profiler", profile_init },
     { "tty", tty_init },
     { "serial line", serial_init },
     { "keyboard", keyboard_init },

@@ -4,8 +4,10 @@ C: every *_test.c below tests/host is built with the sanitizers and run (see tes
 Machines (tests/system):
     boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
     run_inside(source, ...)  -> a Result of tools/vm exec
+POLYGLOT_PATIENCE=n: time limits are n times what they say; default 3.
 POLYGLOT_CPUS=4: machines have four CPUs where a test does not say how many; default 1.
-Order: cheap directories first; `make test` gives host, system.
+Order: cheap directories first; `make test` gives host, system, and a worker per processor of this machine takes the next
+group of tests when it has done one (pytest-xdist, --dist loadgroup). A group is a file, but for GROUPS and SINGLES.
 """
 
 import os
@@ -16,8 +18,10 @@ from typing import NamedTuple
 
 import pytest
 
+os.environ.setdefault("POLYGLOT_PATIENCE", "3")  # before the modules that read it
 from polyglot_vm import screen
 from polyglot_vm.machine import Machine, MachineOptions
+from polyglot_vm.serial_line import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 VM = ROOT / "tools" / "vm"
@@ -30,6 +34,21 @@ collect_ignore = ["guest"]
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)
 SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
+
+
+# Files that build the same things below build/ are one group.
+GROUPS = {"test_conformance_hosted.py": "conformance", "test_conformance.py": "conformance",
+          "test_programs.py": "programs", "test_hostile.py": "programs"}
+# Each test of these is a group: long, and nothing is shared.
+SINGLES = {"test_dialogues.py", "test_guest_inside.py", "test_guest_hosted.py", "test_kernel.py", "test_vm_tool.py"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = item.path.name
+        group = item.name if name in SINGLES else GROUPS.get(name, name)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 # --- C unit tests ----------------------------------------------------------------------------
@@ -113,7 +132,7 @@ class Result(NamedTuple):
 
 def vm(*arguments, stdin=b"", timeout=300):
     """Runs tools/vm; its own time-out is a failure of the test."""
-    result = subprocess.run([VM, *map(str, arguments)], input=stdin, capture_output=True, timeout=timeout)
+    result = subprocess.run([VM, *map(str, arguments)], input=stdin, capture_output=True, timeout=timeout * PATIENCE)
     return Result(result.returncode, result.stdout, result.stderr.decode("utf-8", "replace"))
 
 
@@ -124,7 +143,7 @@ def run_inside(tmp_path):
     def run(source, *arguments, name="program.py", timeout=120):
         program = tmp_path / name
         program.write_text(source)
-        return vm("exec", program, "--cpus", CPUS, "--timeout", timeout, *arguments, timeout=timeout + 60)
+        return vm("exec", program, "--cpus", CPUS, "--timeout", timeout * PATIENCE, *arguments, timeout=timeout + 60)
 
     return run
 

@@ -54,6 +54,7 @@ struct cpu {
     uint64_t gs_base_loaded;      /* what MSR_KERNEL_GS_BASE holds: GS of ring 3 */
     paddr_t root_loaded;          /* page tables in CR3 */
     uint32_t interrupt_depth;
+    const struct trap_frame *interrupted; /* what the interrupt found whose handler runs; NULL: none runs */
     volatile bool reschedule;
     uint64_t stack_tops[CPU_STACKS]; /* by IST slot - 1; the last: the emergency stack */
     uint64_t emergency_stack_top; /* for reports when the kernel stack is gone */

@@ -92,20 +92,8 @@ void smp_note_nmi(const struct trap_frame *frame)
     snapshot->interrupts_on = frame->rflags & RFLAGS_IF;
     snapshot->thread_id = me->id;
     memcpy(snapshot->thread_name, me->name, sizeof snapshot->thread_name);
-    snapshot->frames[0] = frame->rip;
-    uint32_t count = 1;
-    uint64_t rbp = me->role == THREAD_IN_KERNEL ? frame->rbp : 0;
-    while (count < ARRAY_COUNT(snapshot->frames) && IS_ALIGNED(rbp, 8) && rbp >= me->kernel_stack_base
-           && rbp + 16 <= me->kernel_stack_top) {
-        const uint64_t *link = (const uint64_t *)(uintptr_t)rbp; /* saved RBP, return address */
-        if (link[1] == 0)
-            break;
-        snapshot->frames[count++] = link[1];
-        if (link[0] <= rbp)
-            break;
-        rbp = link[0];
-    }
-    snapshot->frame_count = count;
+    snapshot->frame_count = trap_collect_frames(frame->rip, me->role == THREAD_IN_KERNEL ? frame->rbp : 0,
+                                                snapshot->frames, ARRAY_COUNT(snapshot->frames));
     __atomic_store_n(&snapshot->taken, true, __ATOMIC_RELEASE);
     snapshot_wanted = NOBODY;
 }

@@ -207,10 +207,13 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     struct live_guard *guard = me->live_guard;
     me->held_floor = me->held_count;
     me->live_guard = NULL; /* what is interrupted does not answer for the handler's faults */
+    const struct trap_frame *outer = cpu->interrupted;
+    cpu->interrupted = frame;
     cpu->interrupt_depth++;
     cpu->interrupts++;
     interrupt_dispatch((unsigned)frame->vector);
     cpu->interrupt_depth--;
+    cpu->interrupted = outer;
     me->held_floor = floor;
     me->live_guard = guard;
 }
@@ -305,20 +308,30 @@ LOCAL bool trap_is_kernel_stack(uint64_t address)
     return address >= top - IST_STACK_SIZE && address + 16 <= top;
 }
 
-void backtrace_print(uint64_t rip, uint64_t rbp)
+uint32_t trap_collect_frames(uint64_t rip, uint64_t rbp, uint64_t *frames, uint32_t most)
 {
-    char name[96];
-    klog(LOG_EMERGENCY, "trace", "#0 %#llx %s", (unsigned long long)rip, symbol_format(rip, name, sizeof name));
-    for (int depth = 1; depth < 32 && trap_is_kernel_stack(rbp); depth++) {
+    uint32_t count = 0;
+    frames[count++] = rip;
+    while (count < most && trap_is_kernel_stack(rbp)) {
         const uint64_t *link = (const uint64_t *)(uintptr_t)rbp; /* saved RBP, return address */
         if (link[1] == 0)
             break;
-        klog(LOG_EMERGENCY, "trace", "#%d %#llx %s", depth, (unsigned long long)link[1],
-             symbol_format(link[1] - 1, name, sizeof name));
+        frames[count++] = link[1];
         if (link[0] <= rbp)
             break;
         rbp = link[0];
     }
+    return count;
+}
+
+void backtrace_print(uint64_t rip, uint64_t rbp)
+{
+    char name[96];
+    uint64_t frames[32];
+    uint32_t count = trap_collect_frames(rip, rbp, frames, ARRAY_COUNT(frames));
+    for (uint32_t i = 0; i < count; i++)
+        klog(LOG_EMERGENCY, "trace", "#%u %#llx %s", i, (unsigned long long)frames[i],
+             symbol_format(frames[i] - (i != 0), name, sizeof name));
 }
 
 void trap_print(const struct trap_frame *f)

@@ -51,6 +51,9 @@ void trap_print(const struct trap_frame *frame);
 /* Backtrace of the chain of frame pointers from `rbp`; stops at the first that
  * is not on a kernel stack. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
+/* `rip` and the return addresses by that chain (`rbp` 0: none), innermost first, at most `most` (>= 1). Returns how many.
+ * Nothing is locked, nothing faults; any context, also NMI. */
+uint32_t trap_collect_frames(uint64_t rip, uint64_t rbp, uint64_t *frames, uint32_t most);
 
 /* entry.S */
 extern char trap_stubs[];         /* 256 stubs, TRAP_STUB_SIZE bytes each */

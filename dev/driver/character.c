@@ -18,7 +18,6 @@
 #include <kernel/vfs/poll.h>
 #include <lib/string.h>
 
-#define CHARACTER_MAJOR 242 /* for local use, as Linux assigns them */
 #define CHARACTER_CHUNK ((size_t)64 * 1024) /* bytes per call of a driver */
 #define CHARACTER_PATIENCE (2 * NANOS_PER_SECOND)
 
@@ -204,7 +203,7 @@ LOCAL int character_new(const char *name, struct character **result)
     if (character == NULL)
         return -ENOMEM;
     strlcpy(character->name, name, sizeof character->name);
-    character->number = DEVICE_NUMBER(CHARACTER_MAJOR, character_count);
+    character->number = DEVICE_NUMBER(DEVICE_MAJOR_CHARACTER, character_count);
     wait_queue_init(&character->changed, "device entry");
     spin_init(&character->lock, "device entry", LOCK_RANK_LEAF);
     int error = devfs_register_number(S_IFCHR, character->number, &character_ops, character);

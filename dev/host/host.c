@@ -14,7 +14,6 @@
 #define HOST_STATUS_PORT 0x406
 #define HOST_EXIT_PORT 0xf4 /* isa-debug-exit */
 
-#define HOST_MAJOR 240 /* for local use, as Linux assigns them */
 #define HOST_CHUNK 512
 
 LOCAL void host_send(uint16_t port, const void *bytes, size_t size)
@@ -65,7 +64,7 @@ void host_init(void)
     if (!host_is_present())
         return;
     for (uint32_t i = 0; i < ARRAY_COUNT(devices); i++) {
-        int error = devfs_register(devices[i].name, S_IFCHR | 0600, DEVICE_NUMBER(HOST_MAJOR, i), &ops, devices[i].port);
+        int error = devfs_register(devices[i].name, S_IFCHR | 0600, DEVICE_NUMBER(DEVICE_MAJOR_HOST, i), &ops, devices[i].port);
         if (error != 0)
             klog(LOG_ERROR, "host", "/dev/%s: error %d", devices[i].name, -error);
     }

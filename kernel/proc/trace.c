@@ -18,7 +18,6 @@
 #include <kernel/vfs/poll.h>
 #include <lib/string.h>
 
-#define TRACE_MAJOR 241 /* for local use, as Linux assigns them */
 #define TRACE_RING  2048 /* records */
 #define TRACE_LINE  32
 
@@ -317,7 +316,7 @@ void trace_init(void)
         .name = "trace", .read = trace_read, .write = trace_write, .poll = trace_poll, .open = trace_open,
         .release = trace_release,
     };
-    int error = devfs_register("trace", S_IFCHR | 0600, DEVICE_NUMBER(TRACE_MAJOR, 0), &ops, NULL);
+    int error = devfs_register("trace", S_IFCHR | 0600, DEVICE_NUMBER(DEVICE_MAJOR_TRACE, 0), &ops, NULL);
     if (error != 0)
         panic("trace: cannot make /dev/trace: error %d", error);
 }

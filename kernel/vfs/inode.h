@@ -134,6 +134,8 @@ struct super {
 };
 
 /* Numbers of devices, as Linux encodes them in st_rdev (new_encode_dev). */
+/* Majors for local use, as Linux assigns them: ours. */
+enum { DEVICE_MAJOR_HOST = 240, DEVICE_MAJOR_TRACE = 241, DEVICE_MAJOR_CHARACTER = 242, DEVICE_MAJOR_PROFILE = 243 };
 #define DEVICE_NUMBER(major, minor) \
     ((((uint32_t)(minor)) & 0xff) | (((uint32_t)(major)) << 8) | ((((uint32_t)(minor)) & ~0xffU) << 12))
 #define DEVICE_MAJOR(device) (((device) >> 8) & 0xfff)

@@ -123,7 +123,7 @@ def run_here(language, table, cases):
         inputs.mkdir()
         work.mkdir()
         write_inputs(inputs, table, cases)
-        result = subprocess.run([*map(str, command(language, inputs))], cwd=work, stdin=subprocess.DEVNULL,
+        result = subprocess.run(["env", "--default-signal", *map(str, command(language, inputs))], cwd=work, stdin=subprocess.DEVNULL,
                                 capture_output=True, timeout=TIMEOUT, env={"PATH": os.environ["PATH"]})
         shutil.rmtree(work, ignore_errors=True)
         return result.stdout.decode("utf-8", "replace") + f"\nexit {result.returncode} {result.stderr.decode()}"

@@ -27,5 +27,5 @@ assert _live_c.prepare("twice", False, "")["type"] == "int (int)"
 assert _live_c.prepare("int y =\\n  twic(3);", False, "")["error"][1:4] == (2, 3, "'twic' is not declared")
 assert not _live_c.is_complete("int f(void) {") and _live_c.is_complete("f()")
 """
-    result = subprocess.run([ROOT / "build/world.elf", "-c", program], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([ROOT / "build/world.elf", "-c", program], capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stderr

@@ -88,7 +88,7 @@ print("int printf(const char *, ...);\\nint main(void) {", *rows, 'printf(" %d",
 """
     source = tmp_path / "layout.c"
     source.write_text(world(program, KERNEL, json.dumps(drawn)))
-    result = subprocess.run(["tcc", "-run", source], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(["tcc", "-run", source], capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stderr
     wrong, _, count = result.stdout.rpartition(" ")
     assert not wrong and int(count) > 200

@@ -37,12 +37,12 @@ def test_waiting_for_a_pattern():
     read_fd, write_fd = os.pipe()
     line = SerialLine(read_fd)
     os.write(write_fd, PROMPT)
-    line.wait_for(r"^>>> \Z", timeout=10)
+    line.wait_for(r"^>>> \Z", timeout=60)
     os.write(write_fd, b"1+1\r\n")
     with pytest.raises(SerialTimeout, match="0.05 s passed"):
         line.wait_for(r"^>>> \Z", timeout=0.05)
     os.write(write_fd, b"2\r\n" + PROMPT)
-    assert line.wait_for(r"(?s)\n(.*)^>>> \Z", timeout=10)[1] == "2\n"
+    assert line.wait_for(r"(?s)\n(.*)^>>> \Z", timeout=60)[1] == "2\n"
     os.close(write_fd)
     with pytest.raises(SerialTimeout, match="the machine ended"):
-        line.wait_for("more", timeout=10)
+        line.wait_for("more", timeout=60)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORLD = ROOT / "build" / "world.elf"
 
 
-def world(*args, stdin="", env=(), timeout=60, **options):
+def world(*args, stdin="", env=(), timeout=240, **options):
     return subprocess.run([WORLD, *map(str, args)], input=stdin, env={**os.environ, **dict(env)}, timeout=timeout,
                           capture_output=True, text=True, **options)
 
@@ -98,7 +98,7 @@ def test_interrupted_program_ends_by_the_signal():
                                stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode in (-signal.SIGINT, 130)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
 

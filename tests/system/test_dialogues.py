@@ -91,6 +91,7 @@ DIALOGUE = {
         ("x = 5", "", MORE),
         ("x + 1", "", MORE),
         ("", r"wall time"),
+        ("%prun sum(n * n for n in range(300000))", r"^8999955000050000\nfunction +self[\s\S]*^function +self[\s\S]*samples in"),
         ("%%timeit", "", MORE),
         ("x + 1", "", MORE),
         ("", r"a loop \(mean"),

@@ -87,3 +87,52 @@ def test_non_maskable_interrupts(boot):
     machine.serial.send("print(open('/proc/interrupts').read())\r")
     count = int(machine.serial.wait_for(r"\n +2: +(\d+) +nmi", timeout=60)[1])
     assert 1 <= count <= 300  # two that meet count as one (SDM vol. 3, 6.7.1)
+
+
+PROFILE = r"""
+import errno, os, polyglot
+polyglot.c("int spin_in_c(int n) { volatile int x = 0; for (int i = 0; i < n; i++) x += i; return x; }")
+
+def spin():
+    return polyglot.live.spin_in_c(30_000_000)
+
+found = polyglot.profile(spin)
+row = found[0]
+print("live", row.function, row.share > 50, row.self == row.total, found.value is not None)
+print("callers", any("spin_in_c+" in sample.calls and " < " in sample.calls for sample in found.samples.where(role="kernel")))
+print("python", found.python and found.python.where(total=found.python[0].total) and any(row.function.startswith("spin (") for row in found.python))
+found = polyglot.profile(lambda: polyglot.bash("i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done"), hz=1000)
+print("ring 3", "[bash]" in found.column("function"))
+with polyglot.profile() as running:
+    try:
+        polyglot.profile(1)
+    except OSError as error:
+        print("second", error.errno == errno.EBUSY)
+print("table", "samples in" in str(running))
+device = os.open("/dev/profile", os.O_RDWR)
+for wrong in (b"start 0", b"start 1001", b"start", b"start 5x", b"go", b""):
+    try:
+        os.write(device, wrong)
+        print("taken", wrong)
+    except OSError as error:
+        assert error.errno == errno.EINVAL
+os.write(device, b"start 1000")
+while not (first := os.read(device, 7)):
+    pass
+print("parts", first.split(b"\t")[0].isdigit())
+os.close(device)  # while it runs
+free = polyglot.memory()["MemFree"]
+for _ in range(50):
+    device = os.open("/dev/profile", os.O_RDWR)
+    os.write(device, b"start 1000")
+    os.close(device)
+print("freed", abs(free - polyglot.memory()["MemFree"]) < 4 << 20)
+"""
+
+
+def test_profiler(run_inside):
+    result = run_inside(PROFILE, "--append", "cpus=4", "--cpus", "4", timeout=200)
+    text = result.stdout.decode().replace("\r", "")
+    assert result.status == 0, text + result.stderr
+    assert text.splitlines() == ["live spin_in_c True True True", "callers True", "python True", "ring 3 True", "second True", "table True",
+                                 "parts True", "freed True"], text

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .qmp import Qmp
-from .serial_line import SerialLine
+from .serial_line import PATIENCE, SerialLine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_IMAGE = ROOT / "build" / "polyglot.img"
@@ -230,7 +230,7 @@ class Machine:
 
     def wait(self, timeout=None):
         """Waits for the machine's end; QEMU's status, the serial log complete."""
-        status = self.qemu.wait(timeout)
+        status = self.qemu.wait(None if timeout is None else timeout * PATIENCE)
         self.serial.drain()
         return status
 

@@ -24,6 +24,8 @@ PLAIN = re.compile(r"[^\x00-\x1f\x7f]+")
 
 # QEMU writes each byte by itself. While they come fast, reading in portions leaves it the processor.
 GATHER_SECONDS = 0.002
+# Time limits are multiplied by this: a slow or busy machine, where a limit shall only end what hangs, wants more.
+PATIENCE = float(os.environ.get("POLYGLOT_PATIENCE", "1"))
 
 
 class SerialTimeout(AssertionError):
@@ -128,9 +130,9 @@ class SerialLine:
 
     def wait_for(self, pattern, timeout=60):
         """The match of `pattern` (re, MULTILINE; \\Z is the end of what has come so far). The next
-        call looks behind it. Raises SerialTimeout after `timeout` seconds or when QEMU ended."""
+        call looks behind it. Raises SerialTimeout after `timeout` seconds (times PATIENCE) or when QEMU ended."""
         compiled = re.compile(pattern, re.M)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         with self.arrived:
             while True:
                 text = self._show()
@@ -140,7 +142,7 @@ class SerialLine:
                     return match
                 remaining = deadline - time.monotonic()
                 if self.closed or remaining <= 0:
-                    reason = "the machine ended" if self.closed else f"{timeout} s passed"
+                    reason = "the machine ended" if self.closed else f"{timeout * PATIENCE:g} s passed"
                     raise SerialTimeout(f"{reason} while waiting for {pattern!r}; the end of the serial log:\n"
                                         + text[-2000:])
                 self.arrived.wait(remaining)
@@ -154,7 +156,7 @@ class SerialLine:
     def wait_for_bytes(self, is_there, timeout=60):
         """Waits until `is_there(raw)`, the bytes as they came: cheap where a great many come. SerialTimeout."""
         with self.arrived:
-            if not self.arrived.wait_for(lambda: is_there(self.raw) or self.closed, timeout) or not is_there(self.raw):
+            if not self.arrived.wait_for(lambda: is_there(self.raw) or self.closed, timeout * PATIENCE) or not is_there(self.raw):
                 raise SerialTimeout(f"what was waited for is not in {len(self.raw)} bytes; the end: {bytes(self.raw[-300:])}")
 
     def drain(self, timeout=5):

@@ -11,6 +11,7 @@ What happens now
     locks()             locks that are held, and by whom
     interrupts()        how often each interrupt came
     trace(pid)          the system calls of a process, of a command or of this Python, as they are made
+    profile(work)       which functions take the time, of kernel, live code, interpreter and programs
 
 What there is
     memory()            who uses the memory: pages by use, processes, areas, this interpreter
@@ -63,12 +64,13 @@ import _polyglot
 from _kept import forget, save
 from _polyglot import version
 from _processes import bash, processes
+from _profile import profile
 from _progress import progress
 from _tables import Table as _Table, fitted as _fitted, report as _report, row_type as _row_type
 from _trace import trace
 
 __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "interrupts", "limit_memory", "load", "locks", "memory",
-           "natives", "pages", "processes", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
+           "natives", "pages", "processes", "profile", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
 _LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "history", "kernel", "link", "live", "replace", "restore"]

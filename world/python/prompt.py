@@ -250,6 +250,22 @@ def percent_timeit(argument, namespace):
           f"(mean +- deviation of 7 rounds, {count} loops each)")
 
 
+@command
+def percent_prun(argument, namespace):
+    """%prun STATEMENT: run it and show which functions took the time, Python's first, then those below it"""
+    import polyglot
+    code, is_expression = compile_either(argument)
+    run = polyglot.profile()
+    with run:
+        value = (eval if is_expression else exec)(code, namespace)
+    if is_expression:
+        sys.displayhook(value)
+    print(run.python[:15])
+    print()
+    print(run[:15])
+    print(run.footer)
+
+
 @cell
 def cell_time(argument, body, namespace):
     """%%time: run the lines below once, show wall and CPU time"""

@@ -49,6 +49,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/processes.py", "_processes"))
         .add_frozen_modules(frozen!("../python/c_prompt.py", "_c_prompt"))
         .add_frozen_modules(frozen!("../python/trace.py", "_trace"))
+        .add_frozen_modules(frozen!("../python/profile.py", "_profile"))
         .add_frozen_modules(frozen!("../python/kept.py", "_kept"))
         .add_frozen_modules(frozen!("../python/live.py", "_livelayer"))
         .add_frozen_modules(frozen!("../python/live_values.py", "_livevalues"))
