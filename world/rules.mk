@@ -12,12 +12,19 @@ CARGO_DIR   := $(or $(CARGO_HOME),$(HOME)/.cargo)
 # No build path may end up in the binary: two clones build the same bytes.
 WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(abspath $(WORLD_DIR))=/src/world"
 
+# libtcc with its state in sections of their own, and its memory and files by src/live/c/checkpoint.rs.
+LIBTCC := $(BUILD)/libtcc/libtcc.a
+$(LIBTCC): /usr/lib/x86_64-linux-gnu/libtcc.a $(WORLD_DIR)/libtcc.symbols
+	@mkdir -p $(@D)
+	@$(STEP) "OBJCOPY $@" objcopy --redefine-syms=$(WORLD_DIR)/libtcc.symbols --rename-section .data=tcc_data \
+	    --rename-section .bss=tcc_bss $< $@
+
 .PHONY: world world-cargo
 world: $(BUILD)/world.elf
 
-world-cargo:
+world-cargo: $(LIBTCC)
 	@python3 $(WORLD_DIR)/patches/apply.py
-	@cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) \
+	@cd $(WORLD_DIR) && PATH="$(abspath $(WORLD_DIR))/pinned:$$PATH" TZ=UTC CARGO_TARGET_DIR=$(WORLD_CARGO) POLYGLOT_LIBTCC=$(abspath $(dir $(LIBTCC))) \
 	    cargo build --release --locked --ignore-rust-version --config 'build.rustflags=[$(WORLD_REMAP)]'
 
 $(BUILD)/world.sym.elf: world-cargo

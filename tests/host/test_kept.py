@@ -153,3 +153,33 @@ def test_a_language_without_a_builder(kept):
     kept.record("zig", "const a = 1;", ["a"])
     built, skipped = kept.rebuild()
     assert built == [] and isinstance(skipped[0][1], LookupError)
+
+
+def test_the_index_follows_what_others_do_to_the_folder(kept):
+    keep(kept, "a:")
+    keep(kept, "b:")
+    os.unlink(kept.records()[0].path)
+    assert keep(kept, "c:").order == 3 and [one.names for one in kept.records()] == [["b"], ["c"]]
+    path = kept.records()[0].path  # edited by hand: what is typed again counts
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace("b:", "b: c"))
+    keep(kept, "b:")
+    assert [one.source.strip() for one in kept.history("b")] == ["b: c", "b:"]
+    kept.forget("b")
+    assert keep(kept, "b:").order == 4
+
+
+def test_heads_are_json_whatever_the_names_are(kept):
+    for names in (["struct x"], ['a "b", c'], ["back\\slash", "z"], ["ü"], [], ['DRIVER(x)', "b"], ['", "']):
+        definition = kept.Definition("c", "", names, ["q"], 1)
+        assert kept.json.loads(definition.header()) == {"language": "c", "order": 1, "names": sorted(names), "uses": ["q"]}
+
+
+def test_a_thousand_definitions_cost_no_more_than_one(kept):
+    reads = []
+    kept._read, read = lambda path: reads.append(path) or read(path), kept._read
+    for number in range(1000):
+        keep(kept, f"f{number}:")
+    assert len(reads) <= 2 and len(kept.records()) == 1000

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+LIBRARIES = ROOT / "build/libtcc"  # world/rules.mk makes it
 
 
 def test_the_parts_that_need_no_kernel(tmp_path):

@@ -5,9 +5,9 @@
     run_program(path, arguments)  tools/vm exec x.c: the exit status
     complete(line, end, namespace), explain(name)  for the line editor
 
-A text is compiled (world/src/live/c/cell.rs: `_live_c.prepare`), its object is linked into the kernel (`_live.load_object`), the
-definitions count (`_live_c.commit`) and are kept (`_kept.record`), then its statements run as one guarded call. All of it is one
-at a time (_busy); a running call lets others in.
+A text is compiled (world/src/live/c/cell.rs), its object is linked into the kernel and its definitions count (`_live_c.enter`);
+they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.run`). Compiling and linking is one at a time
+(_busy); a running call lets others in. The way of one expression is short on purpose: `make bench` measures it.
 """
 
 import re
@@ -67,23 +67,6 @@ class Defined:
 
 # --- compile, link, call ---------------------------------------------------------------------------------
 
-def compile(source, name="", sse=True):
-    """What `_live_c.prepare` gives for a source. CompileError."""
-    cell = _live_c.prepare(source, not sse, name)
-    if "error" in cell:
-        raise CompileError(*cell["error"])
-    return cell
-
-
-def _load(data, name, only=""):
-    """(module, address of `only`). LinkError."""
-    module, message, address = _live.load_object(data, name, "c", 0, "", only)
-    if module < 0:
-        import _livelayer
-        raise _livelayer.LinkError(message)
-    return module, address
-
-
 def _load_helpers():
     """What the compiler's code calls itself (conversions, variable arguments): members of libtcc1.a, once."""
     global _load_helpers
@@ -116,44 +99,36 @@ class _Cell:
 
     def __init__(self, source, name="", keep=True):
         with _busy:
-            cell = compile(source, name)
-            self.file, self.definitions = name or f"<cell {cell['number']}>", cell["definitions"]
-            for warning in cell["warnings"]:
-                print(CompileError(*warning).report("warning"), file=sys.stderr)
-            self.module, self.address, self.type, self.keeps, module = 0, 0, cell["type"], cell["keeps"], 0
-            if cell["object"] or cell["statements"]:
-                _load_helpers()
-            if cell["object"]:
-                module, _ = _load(cell["object"], self.file)
-            # Named by the statements, so that a link error of these leaves the definitions out of the session, too.
-            if cell["statements"]:
-                self.module, self.address = _load(cell["statements"], self.file, cell["entry"])
-                if not self.address:
-                    self.address = _live.lookup(cell["entry"])[1]
-            _live_c.commit(cell["number"], module)
-        self.entry = cell["entry"]
-        if keep:
+            _load_helpers()
+            error, *found = _live_c.enter(source, name)
+        if error is not None:
+            _refuse(error)
+        self.file, self.definitions, warnings, self.type, self.keeps, self.calls, self.module, self.address = found
+        for warning in warnings:
+            print(CompileError(*warning).report("warning"), file=sys.stderr)
+        if keep and self.definitions:
             _keep(self.definitions)
 
     def run(self, value):
         """Runs the statements; value(type, address) makes the result while its memory is there. KernelFault."""
         if not self.module:
             return None
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        if self.calls:  # it may write behind Python's buffers
+            sys.stdout.flush()
+            sys.stderr.flush()
         try:
-            address = _live.function(self.entry, self.address, _entry_type())()
+            address = _live_c.run(self.address)
             return value(self.type, address) if self.type not in ("", "void") else None
         finally:
             if not self.keeps:
                 _live.unload(self.module, False)  # refused while a callback of it runs: it stays then
 
 
-def _entry_type():
-    global _entry_type
-    number = _live.type_named("unsigned long entry(void)")
-    _entry_type = lambda: number
-    return number
+def _refuse(error):
+    if isinstance(error, str):
+        import _livelayer
+        raise _livelayer.LinkError(error)
+    raise CompileError(*error)
 
 
 def _keep(definitions):
@@ -180,6 +155,9 @@ _kept.builders["c"] = _rebuild
 
 def _value(type, address):
     """The Python value of a C type at an address; what is no number is a view, of a copy where the memory will go."""
+    number = _live_c.number(type, address)
+    if number is not None:
+        return number
     import _livelayer
     number = _live.type_named(type)
     if number is None:

@@ -32,7 +32,7 @@ class Definition:
         self.names, self.uses = sorted(names), sorted(set(uses) - set(names))
 
     def header(self):
-        return json.dumps({"language": self.language, "order": self.order, "names": self.names, "uses": self.uses})
+        return f'{{"language": "{self.language}", "order": {self.order}, "names": {_json(self.names)}, "uses": {_json(self.uses)}}}'
 
     def text(self):
         return f"{COMMENTS[self.language]} {MARK} {self.header()}\n{self.source.rstrip()}\n"
@@ -42,6 +42,14 @@ class Definition:
 
     def __repr__(self):
         return f"<{self.language} definition of {self.title()}>"
+
+
+def _json(words):
+    """A list of words; json.dumps takes as long as all the rest of a definition."""
+    text = '", "'.join(words)
+    if not words or "\\" in text or not text.isascii() or not text.isprintable() or text.count('"') != 2 * len(words) - 2:
+        return json.dumps(words)
+    return f'["{text}"]'
 
 
 # --- the folder ------------------------------------------------------------------------------------------
@@ -64,22 +72,79 @@ def record(language, source, names, uses=()):
     """record(language, source, names, uses=()) -> Definition: keeps it. OSError: it could not be written"""
     if language not in COMMENTS:
         raise ValueError(f"language is one of {', '.join(sorted(COMMENTS))}, not {language!r}")
-    kept = records()
-    names = sorted(names)
-    same = next((other for other in kept if other.names == names and other.language == language), None)
-    order = same.order if same else max((other.order for other in kept), default=0) + 1
-    definition = Definition(language, source, names, uses, order)
-    if same and same.source.rstrip() == source.rstrip() and same.uses == definition.uses:
-        return same
-    os.makedirs(DIRECTORY, exist_ok=True)
-    for other in kept:
-        if other is not same and set(other.names) <= set(names):
-            _retire(other)  # every name of it has a newer definition
+    _index.refresh()
+    definition = Definition(language, source, names, uses, _index.highest + 1)
+    names = definition.names
+    older = _index.covered(names)
+    same = next((other for other in older if other.names == names and other.language == language), None)
     if same:
-        _retire(same)
-    definition.path = os.path.join(DIRECTORY, f"{order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}")
-    _write(definition.path, definition.text())
+        definition.order = same.order
+        if same.uses == definition.uses and _has_source(same.path, source):
+            return same
+    for other in older:  # every name of them has a newer definition
+        _retire(other)
+        _index.remove(other)
+    definition.path = f"{DIRECTORY}/{definition.order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}"
+    try:
+        _write(definition.path, definition.text())
+    except FileNotFoundError:
+        os.makedirs(DIRECTORY, exist_ok=True)
+        _write(definition.path, definition.text())
+    _index.add(definition)
+    _index.stamp = _stamp()
     return definition
+
+
+def _has_source(path, source):
+    """Is that what the file has? It may have been edited."""
+    try:
+        return _read(path).source.rstrip() == source.rstrip()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+class _Index:
+    """What record() must know of the folder: its definitions by name, and the highest order. Read again when others have
+    changed the folder; a thousand definitions cost no more than one."""
+
+    def __init__(self):
+        self.stamp, self.highest, self.by_name, self.nameless = None, 0, {}, []
+
+    def refresh(self):
+        if self.stamp is None or self.stamp != _stamp():
+            self.__init__()
+            for definition in records():
+                self.add(definition)
+            self.stamp = _stamp()
+
+    def add(self, definition):
+        self.highest = max(self.highest, definition.order)
+        if not definition.names:
+            self.nameless.append(definition)
+        for name in definition.names:
+            self.by_name.setdefault(name, []).append(definition)
+
+    def remove(self, definition):
+        for place in [self.by_name.get(name, []) for name in definition.names] or [self.nameless]:
+            place.remove(definition)
+
+    def covered(self, names):
+        """Definitions whose names are all among these."""
+        found = list(self.nameless)
+        for name in names:
+            found += [one for one in self.by_name.get(name, ()) if one not in found and (len(one.names) == 1 or set(one.names) <= set(names))]
+        return found
+
+
+_index = _Index()
+
+
+def _stamp():
+    """Changes when a file of the folder comes, goes or is renamed."""
+    try:
+        return os.stat(DIRECTORY).st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def forget(name):
@@ -93,6 +158,7 @@ def forget(name):
         raise KeyError(f"no definition of {name} is kept; kept are: {_listed(kept)}")
     for definition in found:
         _retire(definition)
+    _index.stamp = None
     users = [other for other in kept if set(other.uses) & set(found[-1].names) and other not in found]
     if users:
         _say(f"still kept, and using it: {_listed(users)}")
@@ -272,12 +338,17 @@ def _from_header(path, text, line):
 
 def _write(path, text):
     """Whole or not at all: whatever happens meanwhile, the file is the old or the new one."""
-    temporary = os.path.join(os.path.dirname(path) or ".", f".{os.path.basename(path)}.new")
+    folder, slash, name = path.rpartition("/")
+    temporary = f"{folder}{slash}.{name}.new"
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            left = text.encode()
+            while left:
+                left = left[os.write(file, left):]
+            os.fsync(file)
+        finally:
+            os.close(file)
         os.replace(temporary, path)
     except BaseException:
         try:
@@ -289,13 +360,21 @@ def _write(path, text):
 
 def _retire(definition):
     """Moves its file to the history."""
-    place = os.path.join(DIRECTORY, "history")
-    os.makedirs(place, exist_ok=True)
-    stem, suffix = os.path.splitext(os.path.basename(definition.path))
-    version = 1
-    while os.path.exists(os.path.join(place, f"{stem}.{version:03}{suffix}")):
-        version += 1
-    os.replace(definition.path, os.path.join(place, f"{stem}.{version:03}{suffix}"))
+    place = f"{DIRECTORY}/history"
+    stem, suffix = os.path.splitext(definition.path.rpartition("/")[2])
+    version = _versions.get(stem, 1)
+    try:
+        while os.path.exists(f"{place}/{stem}.{version:03}{suffix}"):
+            version += 1
+        os.replace(definition.path, f"{place}/{stem}.{version:03}{suffix}")
+    except FileNotFoundError:
+        os.makedirs(place, exist_ok=True)
+        if os.path.exists(definition.path):
+            os.replace(definition.path, f"{place}/{stem}.{version:03}{suffix}")
+    _versions[stem] = version + 1
+
+
+_versions = {}  # where the search for a free number begins
 
 
 def _builder(language):

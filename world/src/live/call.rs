@@ -155,6 +155,15 @@ fn entry(vm: &VirtualMachine) -> PyResult<usize> {
     Ok(enter)
 }
 
+/// A guarded call of a function without arguments: what it leaves in RAX.
+pub fn call_address(target: u64, vm: &VirtualMachine) -> PyResult<u64> {
+    let enter = entry(vm)?;
+    let mut call = control::Call { target, ..control::Call::default() };
+    // SAFETY: `enter` is the kernel's entry, and the target takes no arguments.
+    let result = vm.allow_threads(|| unsafe { enter_words(enter, &mut call, &[0; 6]) });
+    if call.status == 0 { Ok(result) } else { Err(raise(&call, vm)) }
+}
+
 impl Plan {
     /// Err: such functions cannot be called from Python, and why.
     pub fn new(table: &TypeTable, function: TypeId) -> Result<Self, String> {

@@ -232,6 +232,20 @@ const _: () = {
     assert!(size_of::<Call>() == 32);
 };
 
+/// What the kernel says in one operation at most (CONTROL_MESSAGE_SIZE).
+const MESSAGE_SIZE: usize = 16 << 10;
+
+/// Room for what the kernel says, empty unless it does. One per thread: to clear it each time would cost more than an operation.
+pub fn with_message<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    thread_local!(static MESSAGE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) });
+    let mut room = MESSAGE.with(std::cell::RefCell::take);
+    room.resize(MESSAGE_SIZE, 0);
+    room[0] = 0;
+    let result = work(&mut room);
+    MESSAGE.with(|own| own.replace(room));
+    result
+}
+
 /// A text of the kernel up to its NUL.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|&byte| byte == 0).next().unwrap_or(&[])).into_owned()

@@ -206,7 +206,9 @@ impl TypeTable {
     /// What came from the module's debug data and has not become a type goes.
     pub fn remove_dwarf(&mut self, module: u64) {
         let pool = &mut self.pool;
-        pool.debugs.remove(&module);
+        if pool.debugs.remove(&module).is_none() {
+            return; // what tcc compiles has none
+        }
         pool.memo.retain(|place, _| place.module != module);
         pool.tags.retain(|_, place| place.module != module);
         pool.typedefs.retain(|_, place| place.module != module);

@@ -2,6 +2,7 @@
 
 use super::dwarf::{Debug, KERNEL, Slice};
 use super::types::TypeTable;
+use std::collections::HashMap;
 use gimli::{Dwarf, LineProgramHeader, Unit};
 
 /// A file of a unit's line table.
@@ -63,25 +64,32 @@ impl TypeTable {
         {
             return Some(found);
         }
-        self.stabs.get(&module)?.line(function, offset)
+        self.stabs.get_mut(&module)?.line(function, offset)
     }
 }
 
-/// Lines of one object that tcc compiled.
-#[derive(Default)]
+/// Of each function: offset, file, line; in order.
+type Lines = HashMap<String, Vec<(u64, String, u32)>>;
+
+/// Lines of one object that tcc compiled, read when they are asked for.
 pub struct Stabs {
-    /// Of each function: offset, file, line; in order.
-    functions: std::collections::HashMap<String, Vec<(u64, String, u32)>>,
+    entries: Vec<u8>,
+    strings: Vec<u8>,
+    lines: Option<Lines>,
 }
 
 impl Stabs {
     /// From the sections .stab and .stabstr, relocations applied or not: lines are relative to their function.
-    pub fn parse(entries: &[u8], strings: &[u8]) -> Self {
+    pub fn new(entries: &[u8], strings: &[u8]) -> Self {
+        Self { entries: entries.to_vec(), strings: strings.to_vec(), lines: None }
+    }
+
+    fn parse(entries: &[u8], strings: &[u8]) -> Lines {
         let text = |at: u32| {
             let rest = strings.get(at as usize..).unwrap_or(&[]);
             String::from_utf8_lossy(rest.split(|&byte| byte == 0).next().unwrap_or(&[])).into_owned()
         };
-        let mut found = Self::default();
+        let mut found = Lines::new();
         let (mut file, mut function) = (String::new(), None::<String>);
         for entry in entries.chunks_exact(12) {
             let number = |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]);
@@ -91,7 +99,7 @@ impl Stabs {
                 0x24 => function = name.split(':').next().filter(|name| !name.is_empty()).map(str::to_owned), // N_FUN
                 0x44 => {
                     if let Some(function) = &function {
-                        found.functions.entry(function.clone()).or_default().push((u64::from(value), file.clone(), u32::from(line)));
+                        found.entry(function.clone()).or_default().push((u64::from(value), file.clone(), u32::from(line)));
                     }
                 }
                 _ => {}
@@ -100,8 +108,8 @@ impl Stabs {
         found
     }
 
-    fn line(&self, function: &str, offset: u64) -> Option<(String, u32)> {
-        let rows = self.functions.get(function)?;
+    fn line(&mut self, function: &str, offset: u64) -> Option<(String, u32)> {
+        let rows = self.lines.get_or_insert_with(|| Self::parse(&self.entries, &self.strings)).get(function)?;
         let (_, file, line) = rows.iter().rev().find(|(start, ..)| *start <= offset)?;
         Some((file.clone(), *line))
     }

@@ -7,6 +7,8 @@ use super::control::{self, Text};
 use super::elf::{self, Object};
 use super::lines::Stabs;
 use super::types::{Language, table};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, OpKind};
 
 /// How an object is loaded; `Default` publishes its symbols.
@@ -20,10 +22,14 @@ pub struct Options {
 }
 
 /// Modules that were loaded and not unloaded: id, name, language, bytes of the object.
-static MODULES: std::sync::Mutex<Vec<(u64, String, Language, usize)>> = std::sync::Mutex::new(Vec::new());
+static MODULES: Mutex<BTreeMap<u64, (String, Language, usize)>> = Mutex::new(BTreeMap::new());
+
+fn known_modules() -> MutexGuard<'static, BTreeMap<u64, (String, Language, usize)>> {
+    MODULES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub fn modules() -> Vec<(u64, String, Language, usize)> {
-    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    known_modules().iter().map(|(id, (name, language, size))| (*id, name.clone(), *language, *size)).collect()
 }
 
 pub struct Loaded {
@@ -56,7 +62,7 @@ impl Language {
 pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> Result<Loaded, Refused> {
     super::exports::register();
     let objects = if elf::is_archive(bytes) { elf::members(bytes) } else { vec![(String::new(), bytes)] };
-    let mut sse = Vec::new();
+    let (mut sse, mut all) = (Vec::new(), Vec::new());
     for (member, object) in &objects {
         let parsed = Object::parse(object).map_err(|why| refused(name, member, &why))?;
         for (symbol, code) in parsed.functions() {
@@ -65,21 +71,34 @@ pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> 
                 sse.push(0);
             }
         }
+        all.push((parsed, *object));
     }
-    let mut message = vec![0u8; 64 << 10];
+    let loaded = control::with_message(|message| link(bytes, name, language, options, &sse, message))?;
+    known_modules().insert(loaded.module, (name.to_owned(), language, bytes.len()));
+    if options.flags & control::LOAD_HIDDEN == 0 {
+        let mut table = table();
+        for (parsed, object) in &all {
+            remember(&mut table, loaded.module, parsed, object);
+        }
+    }
+    Ok(loaded)
+}
+
+/// The kernel's part; `message` is room for what it says.
+fn link(bytes: &[u8], name: &str, language: Language, options: &Options, sse: &[u8], message: &mut [u8]) -> Result<Loaded, Refused> {
     let mut request = control::LoadRequest {
         object: Text::of(bytes),
         name: Text::of(name.as_bytes()),
-        sse: Text::of(&sse),
+        sse: Text::of(sse),
         bind_file: Text::of(options.bind_file.as_bytes()),
         only: Text::of(options.only.as_bytes()),
-        message: Text::out(&mut message),
+        message: Text::out(message),
         flags: options.flags,
         language: language.number(),
         ..Default::default()
     };
     if let Err(error) = control::operate(control::LOAD, &mut request) {
-        let text = control::text(&message);
+        let text = control::text(message);
         let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
         let message = match errno {
             libc::ENOSYS if text.is_empty() => "only the kernel of Polyglot OS links objects".to_owned(),
@@ -88,14 +107,7 @@ pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> 
         };
         return Err(Refused { errno, message });
     }
-    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((request.module, name.to_owned(), language, bytes.len()));
-    if options.flags & control::LOAD_HIDDEN == 0 {
-        let mut table = table();
-        for (_, object) in &objects {
-            remember(&mut table, request.module, object);
-        }
-    }
-    Ok(Loaded { module: request.module, message: control::text(&message), only_address: request.only_address })
+    Ok(Loaded { module: request.module, message: control::text(message), only_address: request.only_address })
 }
 
 fn refused(name: &str, member: &str, why: &str) -> Refused {
@@ -104,30 +116,33 @@ fn refused(name: &str, member: &str, why: &str) -> Refused {
 }
 
 /// Types and lines of a loaded object. One without debug data has none.
-fn remember(table: &mut super::types::TypeTable, module: u64, object: &[u8]) {
-    let Ok(parsed) = Object::parse(object) else { return };
+fn remember(table: &mut super::types::TypeTable, module: u64, parsed: &Object<'_>, object: &[u8]) {
     if parsed.sections.iter().any(|section| section.name == ".debug_info") {
         let _ = table.add_dwarf(module, object); // damaged debug data costs its names their types
     }
-    let entries = parsed.relocated(".stab");
+    let section = |name: &str| parsed.sections.iter().find(|section| section.name == name).map_or(&[][..], |section| parsed.data(section));
+    let entries = section(".stab");
     if !entries.is_empty() {
-        table.stabs.insert(module, Stabs::parse(&entries, &parsed.relocated(".stabstr")));
+        table.stabs.insert(module, Stabs::new(entries, section(".stabstr")));
     }
 }
 
 /// Unloads a module. Refused: who uses it.
 pub fn unload(module: u64, force: bool) -> Result<(), Refused> {
-    let mut message = vec![0u8; 16 << 10];
-    let mut request = control::UnloadRequest { module, force: u32::from(force), message: Text::out(&mut message), ..Default::default() };
-    if let Err(error) = control::operate(control::UNLOAD, &mut request) {
-        let text = control::text(&message);
-        return Err(Refused {
-            errno: error.raw_os_error().unwrap_or(libc::EINVAL),
-            message: if text.is_empty() { error.to_string() } else { text },
-        });
-    }
-    MODULES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|known| known.0 != module);
-    table().remove_dwarf(module);
+    control::with_message(|message| {
+        let mut request = control::UnloadRequest { module, force: u32::from(force), message: Text::out(message), ..Default::default() };
+        control::operate(control::UNLOAD, &mut request).map_err(|error| {
+            let text = control::text(message);
+            Refused {
+                errno: error.raw_os_error().unwrap_or(libc::EINVAL),
+                message: if text.is_empty() { error.to_string() } else { text },
+            }
+        })
+    })?;
+    known_modules().remove(&module);
+    let mut table = table();
+    table.remove_dwarf(module);
+    table.stabs.remove(&module);
     Ok(())
 }
 

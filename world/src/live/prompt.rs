@@ -184,10 +184,12 @@ fn show(type_text: &str, address: u64) -> String {
 
 #[rustpython_vm::pymodule]
 mod _live_c {
-    use super::{PoisonError, World, register, session};
+    use super::{PoisonError, World, control, register, session};
     use crate::live::c::cell::{self, Cell, Diagnostic, Flags};
     use crate::live::c::parse;
     use crate::live::c::session::{Definition, Kind};
+    use crate::live::types::{Language, Type, table};
+    use crate::live::{call, elf, load, names, values};
     use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine, convert::ToPyObject};
     use std::sync::{Mutex, MutexGuard};
 
@@ -226,17 +228,17 @@ mod _live_c {
     fn prepare(text: String, no_sse: bool, file: String, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
         let result = cell::prepare(&session(), &text, &World, Flags { no_sse, file: &file });
         let answer = vm.ctx.new_dict();
-        let mut cell = match result {
+        let cell = match result {
             Ok(cell) => cell,
             Err(error) => {
                 answer.set_item("error", place(&error, vm), vm)?;
                 return Ok(answer.into());
             }
         };
-        let bytes = |object: Option<Vec<u8>>| object.map_or_else(|| vm.ctx.none(), |object| vm.ctx.new_bytes(object).into());
+        let bytes = |object: &Option<Vec<u8>>| object.as_ref().map_or_else(|| vm.ctx.none(), |object| vm.ctx.new_bytes(object.clone()).into());
         answer.set_item("number", cell.number.to_pyobject(vm), vm)?;
-        answer.set_item("object", bytes(cell.object.take()), vm)?;
-        answer.set_item("statements", bytes(cell.statements.take()), vm)?;
+        answer.set_item("object", bytes(&cell.object), vm)?;
+        answer.set_item("statements", bytes(&cell.statements), vm)?;
         answer.set_item("entry", cell.entry.clone().to_pyobject(vm), vm)?;
         answer.set_item("type", cell.value_type.clone().to_pyobject(vm), vm)?;
         answer.set_item("keeps", cell.keeps.to_pyobject(vm), vm)?;
@@ -256,6 +258,87 @@ mod _live_c {
         session().commit(&cell);
         register(&cell, module);
         Ok(())
+    }
+
+    /// Compiles a cell, links it, and its definitions count. (None, file, definitions, warnings, type, keeps, calls, module,
+    /// address): the function at `address`, of the module (0: there are no statements), runs its statements; `calls`: they use
+    /// something outside of themselves. A tuple in the first place: the error as in prepare(); a text: why it cannot be linked.
+    #[pyfunction]
+    fn enter(text: String, file: String, vm: &VirtualMachine) -> PyObjectRef {
+        let cell = match cell::prepare(&session(), &text, &World, Flags { no_sse: false, file: &file }) {
+            Ok(cell) => cell,
+            Err(error) => return vm.new_tuple((place(&error, vm),)).into(),
+        };
+        let linked = match link(&cell) {
+            Ok(linked) => linked,
+            Err(refused) => return vm.new_tuple((refused.message,)).into(),
+        };
+        session().commit(&cell);
+        register(&cell, linked.definitions);
+        let list = |rows: Vec<PyObjectRef>| -> PyObjectRef { vm.ctx.new_list(rows).into() };
+        let items = [
+            vm.ctx.none(),
+            cell.file.clone().to_pyobject(vm),
+            list(cell.definitions.iter().map(|one| describe(one, vm)).collect()),
+            list(cell.warnings.iter().map(|one| place(one, vm)).collect()),
+            cell.value_type.clone().to_pyobject(vm),
+            cell.keeps.to_pyobject(vm),
+            linked.calls.to_pyobject(vm),
+            linked.statements.to_pyobject(vm),
+            linked.address.to_pyobject(vm),
+        ];
+        vm.ctx.new_tuple(items.into()).into()
+    }
+
+    /// Ids of modules, 0: there is none.
+    #[derive(Default)]
+    struct Linked {
+        definitions: u64,
+        statements: u64,
+        address: u64,
+        calls: bool,
+    }
+
+    fn link(cell: &Cell) -> Result<Linked, load::Refused> {
+        let mut linked = Linked::default();
+        if let Some(object) = &cell.object {
+            linked.definitions = load::load(object, &cell.file, Language::C, &load::Options::default())?.module;
+        }
+        if let Some(object) = &cell.statements {
+            // Named by the statements, so that a link error of these leaves the definitions out of the session, too.
+            let options = load::Options { only: cell.entry.clone(), ..Default::default() };
+            let loaded = load::load(object, &cell.file, Language::C, &options)?;
+            (linked.statements, linked.address) = (loaded.module, loaded.only_address);
+            if linked.address == 0 {
+                linked.address = control::lookup(&cell.entry).map_or(0, |found| found.address);
+            }
+            linked.calls = elf::Object::parse(object).is_ok_and(|object| object.symbols.iter().any(|one| one.section == 0 && !one.name.is_empty()));
+        }
+        Ok(linked)
+    }
+
+    /// Runs the statements of a cell, as one guarded call: the address of their value, or 0. KernelFault.
+    #[pyfunction]
+    fn run(address: u64, vm: &VirtualMachine) -> PyResult<u64> {
+        call::call_address(address, vm)
+    }
+
+    /// The number of a type (as the compiler spells it) at an address; None: it is no number.
+    #[pyfunction]
+    fn number(type_text: String, address: u64, vm: &VirtualMachine) -> PyObjectRef {
+        let mut table = table();
+        let Some(id) = names::parse(&mut table, &type_text).map(|id| table.strip(id)) else { return vm.ctx.none() };
+        let mut bytes = [0u8; 16];
+        let size = table.size_of(id) as usize;
+        if size > bytes.len() || control::peek(address, &mut bytes[..size]).is_err() {
+            return vm.ctx.none();
+        }
+        match table.get(id) {
+            Type::Bool => (bytes[0] != 0).to_pyobject(vm),
+            Type::Int { size, signed, .. } => values::read_int(&bytes, *size, *signed).to_pyobject(vm),
+            Type::Float { size, .. } => values::read_float(&bytes, *size).to_pyobject(vm),
+            _ => vm.ctx.none(),
+        }
     }
 
     /// The value of a type (as the compiler spells it) at an address, as text: "(int) 42".

@@ -33,7 +33,7 @@ pub fn compile_version(source: &str, name: &str, file: &str, sse: bool) -> Resul
         (declared, own.iter().find(|(own, _)| own == name).map(|(_, ty)| *ty))
     };
     let text = format!("{declared}#line 1 \"{SOURCE_NAME}\"\n{source}\n");
-    let output = compiler::compile(&text, if sse { "-nostdlib -g" } else { "-nostdlib -g -mno-sse" }, true);
+    let output = compiler::compile("", &text, if sse { "-nostdlib -g" } else { "-nostdlib -g -mno-sse" }, true);
     if let Some(error) = output.error() {
         let line = if error.file.ends_with(SOURCE_NAME) { error.line } else { 0 };
         return Err(CompileFailure { line, message: error.text.clone() });

@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
         for (line, text) in &lines {
             self.includes.push_str(&format!("{text}\n"));
             let source = format!("#line {line} \"{}\"\n{text}\n", self.file);
-            let output = compiler::compile(&format!("{}{source}", self.session.includes()), &self.options, false);
+            let output = compiler::compile(&self.session.includes(), &source, &self.options, false);
             if let Some(error) = output.error() {
                 return Err(self.diagnostic(error));
             }
@@ -499,14 +499,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What stands before: headers, and declarations of what `uses` names.
+    /// What stands before, behind the headers: declarations of what `uses` names.
     fn prelude(&self, uses: &[(String, bool)], own: &HashSet<String>, pending: &[Definition]) -> String {
         let mut known = own.clone();
         if let Some(headers) = &self.headers {
             known.extend(headers.names.iter().cloned());
         }
         let declarations = self.session.declarations(uses, &parse::member_names(self.text, &self.tokens), &known, pending, self.outside);
-        format!("{}{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}", self.includes)
+        format!("{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}")
     }
 
     // --- definitions ---
@@ -521,7 +521,7 @@ impl<'a> Builder<'a> {
         let own: HashSet<String> = self.own.clone();
         let prelude = self.prelude(&uses, &own, &[]);
         let output = loop {
-            let output = compiler::compile(&self.definitions_text(&prelude, None), &self.options, true);
+            let output = compiler::compile(&self.includes, &self.definitions_text(&prelude, None), &self.options, true);
             let Some(error) = output.error().cloned() else {
                 break output;
             };
@@ -535,7 +535,7 @@ impl<'a> Builder<'a> {
         self.order_dynamic();
         if !self.tags.is_empty() {
             let before = self.definitions_text(&prelude, None);
-            self.cell.shapes = shape::ask(&before, &self.options, PROBE, self.text, &self.tags);
+            self.cell.shapes = shape::ask(&self.includes, &before, &self.options, PROBE, self.text, &self.tags);
         }
         let object = output.object.unwrap_or_default();
         // What has no declaration is there for its effect.
@@ -665,7 +665,7 @@ impl<'a> Builder<'a> {
         let pending: Vec<Definition> = self.pending.iter().filter(|one| !one.definition.names.is_empty()).map(|one| one.definition.clone()).collect();
         let prelude = self.prelude(&uses, &HashSet::new(), &pending);
         let mut form = Form::Value;
-        let mut output = compiler::compile(&self.statements_text(&prelude, form, None), &self.options, true);
+        let mut output = compiler::compile(&self.includes, &self.statements_text(&prelude, form, None), &self.options, true);
         let value_type = output.messages.iter().find(|one| one.file == PROBES).and_then(|one| pointee_of_probe(&one.text));
         if self.shown.is_some() {
             self.cell.value_type = value_type.unwrap_or_else(|| "void".to_owned());
@@ -676,7 +676,7 @@ impl<'a> Builder<'a> {
             };
             if wanted != Form::Value {
                 form = wanted;
-                output = compiler::compile(&self.statements_text(&prelude, form, None), &self.options, true);
+                output = compiler::compile(&self.includes, &self.statements_text(&prelude, form, None), &self.options, true);
             }
         }
         if let Some(error) = output.error() {

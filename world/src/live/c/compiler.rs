@@ -1,12 +1,15 @@
 //! Debian's libtcc: C source -> relocatable object, in memory.
 //!
-//!     let output = compiler::compile(source, "-nostdlib -g", true);
+//!     let output = compiler::compile("#include <stdio.h>\n", source, "-nostdlib -g", true);
 //!     output.object      Some(bytes) unless an error was found
 //!     output.messages    errors and warnings in the order of their places
 //!
-//! libtcc's state is global: one compilation at a time (COMPILER). It writes objects to files only, so there is one in
-//! /tmp for a moment. Its errors end the compilation at the first one and name a line, no column: cell.rs finds that out.
+//! libtcc's state is global: one compilation at a time (COMPILER). What it is after the first text (the session's #include
+//! lines) is kept by checkpoint.rs, so that the same text costs nothing the next time, unless a header has changed.
+//! Its errors end the compilation at the first one and name a line, no column: cell.rs finds that out.
 
+use super::checkpoint::{self, Checkpoint};
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Mutex;
 
@@ -18,23 +21,55 @@ struct State {
 #[link(name = "tcc", kind = "static")]
 unsafe extern "C" {
     fn tcc_new() -> *mut State;
-    fn tcc_delete(state: *mut State);
     fn tcc_set_lib_path(state: *mut State, path: *const c_char);
     fn tcc_set_error_func(state: *mut State, opaque: *mut c_void, report: extern "C" fn(*mut c_void, *const c_char));
     fn tcc_set_options(state: *mut State, options: *const c_char);
     fn tcc_add_sysinclude_path(state: *mut State, path: *const c_char) -> c_int;
-    fn tcc_compile_string(state: *mut State, source: *const c_char) -> c_int;
+    fn tcc_add_file(state: *mut State, path: *const c_char) -> c_int;
     fn tcc_set_output_type(state: *mut State, kind: c_int) -> c_int;
     fn tcc_output_file(state: *mut State, path: *const c_char) -> c_int;
 }
 
 const OUTPUT_OBJECT: c_int = 4;
 /// Where tcc's own headers and helpers are, here and on Debian.
-pub const TCC_FOLDER: &str = "/usr/lib/x86_64-linux-gnu/tcc";
+const TCC_FOLDER: &CStr = c"/usr/lib/x86_64-linux-gnu/tcc";
 /// The kernel's public headers, as the image has them.
 pub const KERNEL_HEADERS: &str = "/usr/include/polyglot";
+/// Of a #include set, and with or without SSE: more are not in use at a time.
+const CHECKPOINTS: usize = 4;
 
-static COMPILER: Mutex<()> = Mutex::new(());
+/// How deep brackets may be nested: libtcc calls itself for each.
+const NESTING: usize = 4000;
+
+/// The lock of all below; the newest checkpoint is the last.
+static COMPILER: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+
+/// The compiler behind a text that was compiled with these options, and what it said about it.
+struct Kept {
+    head: String,
+    options: String,
+    messages: Vec<Message>,
+    checkpoint: Checkpoint,
+}
+
+/// What the compilation that runs works for.
+#[derive(Default)]
+struct Job {
+    options: CString,
+    keep: bool,
+    status: c_int,
+    messages: Vec<Message>,
+}
+
+struct Place(UnsafeCell<Option<Job>>);
+// SAFETY: only whoever holds COMPILER uses it.
+unsafe impl Sync for Place {}
+static JOB: Place = Place(UnsafeCell::new(None));
+
+fn job() -> &'static mut Job {
+    // SAFETY: COMPILER is held; callers use it for single accesses.
+    unsafe { (*JOB.0.get()).get_or_insert_with(Job::default) }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -56,62 +91,94 @@ impl Output {
     }
 }
 
-/// Compiles; `keep`: the object is wanted, not only the messages.
-pub fn compile(source: &str, options: &str, keep: bool) -> Output {
+/// Compiles `head` and behind it `source`; `keep`: the object is wanted, not only the messages.
+pub fn compile(head: &str, source: &str, options: &str, keep: bool) -> Output {
+    let mut all = COMPILER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut output = Output::default();
-    let (Ok(source), Ok(options)) = (CString::new(source), CString::new(options)) else {
-        output.messages.push(complaint("the source has a NUL character"));
-        return output;
-    };
-    let _one = COMPILER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    // SAFETY: the calls in the order that libtcc.h tells; `output` outlives the state.
-    unsafe {
-        let state = tcc_new();
-        if state.is_null() {
-            output.messages.push(complaint("no memory for the compiler"));
-            return output;
-        }
-        let folder = CString::new(TCC_FOLDER).expect("no NUL");
-        let headers = CString::new(KERNEL_HEADERS).expect("no NUL");
-        tcc_set_error_func(state, (&raw mut output.messages).cast(), report);
-        tcc_set_lib_path(state, folder.as_ptr());
-        tcc_set_options(state, options.as_ptr());
-        tcc_set_output_type(state, OUTPUT_OBJECT);
-        tcc_add_sysinclude_path(state, headers.as_ptr());
-        let status = tcc_compile_string(state, source.as_ptr());
-        if status == 0 && keep && output.error().is_none() {
-            match take_object(state) {
-                Ok(object) => output.object = Some(object),
-                Err(error) => output.messages.push(complaint(&error)),
-            }
-        }
-        if status != 0 && output.error().is_none() {
-            output.messages.push(complaint("the compiler gave up without a reason"));
-        }
-        tcc_delete(state);
+    match compile_locked(&mut all, head, source, options, keep) {
+        Ok(object) => output.object = Some(object).filter(|bytes| !bytes.is_empty()),
+        Err(reason) => job().messages.push(complaint(&reason)),
+    }
+    output.messages = std::mem::take(&mut job().messages);
+    if job().status != 0 && output.error().is_none() {
+        output.messages.push(complaint("the compiler gave up without a reason"));
+    }
+    if output.error().is_some() {
+        output.object = None;
     }
     output
 }
 
-/// Writes the state's object to a file and reads it back.
-fn take_object(state: *mut State) -> Result<Vec<u8>, String> {
-    let path = std::env::temp_dir().join(format!(".polyglot-{}.o", std::process::id()));
-    let name = CString::new(path.to_string_lossy().as_bytes()).map_err(|_| "TMPDIR has a NUL".to_owned())?;
-    // SAFETY: the state has been compiled into; the path ends with NUL.
-    let status = unsafe { tcc_output_file(state, name.as_ptr()) };
-    let object = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
-    let _ = std::fs::remove_file(&path); // nothing more can be done, and the next one overwrites it
-    if status != 0 { Err(format!("{}: the object cannot be written", path.display())) } else { object }
+/// The object; empty: none is wanted, or there was an error.
+fn compile_locked(all: &mut Vec<Kept>, head: &str, source: &str, options: &str, keep: bool) -> Result<Vec<u8>, String> {
+    *job() = Job { options: CString::new(options).map_err(|_| "the options have a NUL character")?, keep, ..Job::default() };
+    if source.contains('\0') {
+        return Err("the source has a NUL character".to_owned());
+    }
+    if nesting(source) > NESTING {
+        return Err(format!("brackets are nested more than {NESTING} deep"));
+    }
+    let no_memory = |error: std::io::Error| format!("no memory for the compiler: {error}");
+    checkpoint::prepare(Box::new(call_compiler)).map_err(no_memory)?;
+    all.retain(|one| one.head != head || one.checkpoint.is_current());
+    match all.iter().position(|one| one.head == head && one.options == options) {
+        Some(at) => all[at..].rotate_left(1),
+        None => {
+            let Some(checkpoint) = checkpoint::make(head).map_err(no_memory)? else { return Ok(Vec::new()) };
+            if all.len() == CHECKPOINTS {
+                all.remove(0);
+            }
+            all.push(Kept { head: head.to_owned(), options: options.to_owned(), messages: std::mem::take(&mut job().messages), checkpoint });
+        }
+    }
+    let Some(kept) = all.last() else { return Ok(Vec::new()) };
+    job().messages = kept.messages.clone();
+    checkpoint::run(&kept.checkpoint, source.as_bytes().to_vec()).map_err(no_memory)
+}
+
+/// How deep brackets are nested, those in texts and comments counted as well.
+fn nesting(source: &str) -> usize {
+    let (mut depth, mut most) = (0usize, 0);
+    for byte in source.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        most = most.max(depth);
+    }
+    most
+}
+
+/// On the compiler's stack. What libtcc has taken is never given back: the next checkpoint overwrites it.
+fn call_compiler() {
+    // SAFETY: the calls in the order that libtcc.h tells; all texts outlive the calls, the folders' all compilations.
+    unsafe {
+        let state = tcc_new();
+        if state.is_null() {
+            job().messages.push(complaint("no memory for the compiler"));
+            return;
+        }
+        tcc_set_error_func(state, std::ptr::null_mut(), report);
+        tcc_set_lib_path(state, TCC_FOLDER.as_ptr());
+        tcc_set_options(state, job().options.as_ptr());
+        tcc_set_output_type(state, OUTPUT_OBJECT);
+        tcc_add_sysinclude_path(state, c"/usr/include/polyglot".as_ptr());
+        job().status = tcc_add_file(state, checkpoint::SOURCE.as_ptr());
+        if job().status == 0 && job().keep && !job().messages.iter().any(|one| !one.is_warning) {
+            job().status = tcc_output_file(state, checkpoint::OBJECT.as_ptr());
+        }
+    }
 }
 
 fn complaint(text: &str) -> Message {
     Message { file: String::new(), line: 0, is_warning: false, text: text.to_owned() }
 }
 
-extern "C" fn report(messages: *mut c_void, text: *const c_char) {
-    // SAFETY: compile() gave the address of its messages; libtcc gives a string.
-    let (messages, text) = unsafe { (&mut *messages.cast::<Vec<Message>>(), CStr::from_ptr(text)) };
-    messages.push(parse_message(&text.to_string_lossy()));
+extern "C" fn report(_: *mut c_void, text: *const c_char) {
+    // SAFETY: libtcc gives a string.
+    let text = unsafe { CStr::from_ptr(text) };
+    job().messages.push(parse_message(&text.to_string_lossy()));
 }
 
 /// "FILE:LINE: error: TEXT", after lines that say from where FILE was included.
@@ -132,15 +199,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn headers_are_read_once_and_again_when_they_change() {
+        let path = std::env::temp_dir().join(format!("polyglot-head-{}.h", std::process::id()));
+        let head = format!("#include \"{}\"\n", path.display());
+        let compiles = |source: &str| compile(&head, source, "-nostdlib", true).object.is_some();
+        std::fs::write(&path, "#define ONE 1\nstatic int three = 3;\n").unwrap();
+        for _ in 0..3 {
+            assert!(compiles("int x = ONE; int f(void) { return three; }"));
+            assert!(!compiles("int x = TWO;"));
+            assert!(!compiles("int three(void);")); // what the last source said is forgotten, what the header says is not
+        }
+        std::fs::write(&path, "#define ONE 1\n#define TWO 2\n").unwrap();
+        assert!(compiles("int x = TWO; int three;"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(compile(&head, "int x;", "-nostdlib", true).error().unwrap().text.contains("not found"));
+        assert!(compile("", "int x;", "-nostdlib", true).object.is_some());
+    }
+
+    #[test]
+    fn large_sources_come_and_go() {
+        let small = compile("", "int f(int a) { return a + 1; }", "-nostdlib -g", true).object.unwrap();
+        let large: String = (0..30_000).map(|n| format!("int f{n}(int a) {{ return a + {n}; }}\n")).collect();
+        assert!(compile("", &large, "-nostdlib -g", true).object.unwrap().len() > 1 << 20);
+        let nested = |depth: usize| compile("", &format!("int x = {}1{};", "(".repeat(depth), ")".repeat(depth)), "-nostdlib -g", true);
+        assert!(nested(NESTING).object.is_some());
+        assert!(nested(NESTING + 1).error().unwrap().text.contains("nested"));
+        assert_eq!(compile("", "int f(int a) { return a + 1; }", "-nostdlib -g", true).object.unwrap(), small);
+    }
+
+    #[test]
     fn source_to_object() {
-        let output = compile("int f(int a) { return a + 1; }", "-nostdlib -g", true);
+        let output = compile("", "int f(int a) { return a + 1; }", "-nostdlib -g", true);
         assert!(output.object.unwrap().starts_with(b"\x7fELF"));
         assert!(output.messages.is_empty());
     }
 
     #[test]
     fn an_error_has_its_line() {
-        let output = compile("int x;\nint f(void) { return y; }", "-nostdlib", true);
+        let output = compile("", "int x;\nint f(void) { return y; }", "-nostdlib", true);
         assert!(output.object.is_none());
         let error = output.error().unwrap();
         assert_eq!((error.line, error.text.as_str()), (2, "'y' undeclared"));
@@ -148,7 +244,7 @@ mod tests {
 
     #[test]
     fn floats_are_refused_without_sse() {
-        let output = compile("double f(double x) { return x * 2; }", "-nostdlib -mno-sse", true);
+        let output = compile("", "double f(double x) { return x * 2; }", "-nostdlib -mno-sse", true);
         assert!(output.error().unwrap().text.contains("SSE"));
     }
 
@@ -159,7 +255,7 @@ mod tests {
                 std::thread::spawn(move || {
                     for _ in 0..20 {
                         let source = format!("int f{number}(int a) {{ return a + {number}; }}");
-                        assert!(compile(&source, "-nostdlib", true).object.is_some());
+                        assert!(compile("", &source, "-nostdlib", true).object.is_some());
                     }
                 })
             })

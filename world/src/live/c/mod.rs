@@ -3,6 +3,7 @@
 //!     lex.rs       tokens
 //!     parse.rs     items of a cell; is it complete?
 //!     compiler.rs  libtcc
+//!     checkpoint.rs  its state behind the #include lines, kept and put back
 //!     session.rs   what was defined, and the declarations of it that a cell needs
 //!     cell.rs      a cell -> objects, types, errors with their columns
 //!     shape.rs     how the compiler lays out structures
@@ -11,6 +12,7 @@
 //! Nothing here knows Python or the kernel: `rustc --test` builds this file alone (tests/host/test_live_c.py).
 
 pub mod cell;
+mod checkpoint;
 pub mod compiler;
 pub mod lex;
 pub mod object;

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn data_by_name() {
-        let object = compile("int a = 1; struct { unsigned x : 3, y : 4; } b = { .y = -1 };", "-nostdlib", true).object.unwrap();
+        let object = compile("", "int a = 1; struct { unsigned x : 3, y : 4; } b = { .y = -1 };", "-nostdlib", true).object.unwrap();
         assert_eq!(datum(&object, "b").unwrap()[0], 0x78);
         assert!(datum(&object, "c").is_none());
     }

@@ -56,8 +56,8 @@ struct Question {
     constants: Vec<String>,
 }
 
-/// The shapes of tags whose bodies are given as (tag, tokens between the braces). `before` is C that defines them.
-pub fn ask(before: &str, options: &str, probe: &str, text: &str, tags: &[(String, Vec<Token>)]) -> Vec<Shape> {
+/// The shapes of tags whose bodies are given as (tag, tokens between the braces). `head` and `before` are C that defines them.
+pub fn ask(head: &str, before: &str, options: &str, probe: &str, text: &str, tags: &[(String, Vec<Token>)]) -> Vec<Shape> {
     let question = |(tag, body): &(String, Vec<Token>)| {
         let is_enum = tag.starts_with("enum");
         let names = body.iter().enumerate().filter(|(at, _)| *at == 0 || body[at - 1].of(text) == ",").map(|(_, token)| token.of(text).to_owned());
@@ -83,7 +83,7 @@ pub fn ask(before: &str, options: &str, probe: &str, text: &str, tags: &[(String
         }
         let _ = write!(source, "long __polyglot_numbers_{index}[] = {{ {numbers} }}; ");
     }
-    let output = compiler::compile(&source, options, true);
+    let output = compiler::compile(head, &source, options, true);
     let Some(object) = output.object else { return Vec::new() };
     let mut types = output.messages.iter().filter(|one| one.file == "<shapes>").map(|one| (one.line, super::cell::pointee_of_probe(&one.text)));
     let mut line = 0;

@@ -54,7 +54,7 @@ impl Builder<'_> {
             }
             return found;
         }
-        let output = compiler::compile(&text(error.line), &self.options, false);
+        let output = compiler::compile(&self.includes, &text(error.line), &self.options, false);
         let is_same = |message: &&Message| same_error(&message.text, &error.text);
         let again = output.messages.iter().find(is_same).or_else(|| output.error());
         let on_line: Vec<usize> = (0..self.tokens.len()).filter(|at| self.tokens[*at].line == error.line).collect();
