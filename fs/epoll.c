@@ -211,7 +211,7 @@ LOCAL uint32_t epoll_poll(struct file *file, struct poll_table *table)
     return epoll_has_ready(epoll) ? POLL_IN : 0;
 }
 
-static const struct file_ops epoll_ops = { .name = "[eventpoll]", .poll = epoll_poll, .release = epoll_release };
+static const struct file_ops epoll_ops = { .name = "[eventpoll]", .poll = epoll_poll, .seek = file_seek_nowhere, .release = epoll_release };
 
 int epoll_create(struct file **file)
 {

@@ -85,7 +85,7 @@ LOCAL void eventfd_release(struct file *file)
 
 static const struct file_ops eventfd_ops = {
     .name = "[eventfd]", .read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll,
-    .release = eventfd_release,
+    .seek = file_seek_nowhere, .release = eventfd_release,
 };
 
 int eventfd_create(uint64_t value, uint32_t flags, struct file **file)

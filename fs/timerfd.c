@@ -93,7 +93,7 @@ LOCAL void timerfd_release(struct file *file)
 }
 
 static const struct file_ops timerfd_ops = {
-    .name = "[timerfd]", .read = timerfd_read, .poll = timerfd_poll, .release = timerfd_release
+    .name = "[timerfd]", .read = timerfd_read, .poll = timerfd_poll, .seek = file_seek_nowhere, .release = timerfd_release
 };
 
 int timerfd_create(bool realtime, uint32_t flags, struct file **file)

@@ -5,7 +5,7 @@ Machines (tests/system):
     boot(**options)          -> a Machine at its prompt, headless; ended by the fixture
     run_inside(source, ...)  -> a Result of tools/vm exec
 POLYGLOT_PATIENCE=n: time limits are n times what they say; default 3.
-POLYGLOT_CPUS=4: machines have four CPUs where a test does not say how many; default 1.
+POLYGLOT_CPUS=4: machines have four CPUs where a test does not say how many, those of tools/vm included; default 1.
 Order: cheap directories first; `make test` gives host, system, and a worker per processor of this machine takes the next
 group of tests when it has done one (pytest-xdist, --dist loadgroup). A group is a file, but for GROUPS and SINGLES.
 """
@@ -26,7 +26,6 @@ from polyglot_vm.serial_line import PATIENCE
 ROOT = Path(__file__).resolve().parent.parent
 VM = ROOT / "tools" / "vm"
 HOST_TESTS = ROOT / "tests" / "host"
-CPUS = int(os.environ.get("POLYGLOT_CPUS", "1"))
 HOST_BUILD = ROOT / "build" / "tests" / "host"
 # Those run in our own Python, hosted and inside: host/test_guest_hosted.py, system/test_guest_inside.py.
 collect_ignore = ["guest"]
@@ -113,7 +112,7 @@ def boot():
     machines = []
 
     def start(prompt=True, timeout=120, **options):
-        machine = Machine(MachineOptions(**{"cpus": CPUS, **options}))
+        machine = Machine(MachineOptions(**options))
         machines.append(machine)
         if prompt:
             screen.wait_for_prompt(machine, timeout)
@@ -143,7 +142,7 @@ def run_inside(tmp_path):
     def run(source, *arguments, name="program.py", timeout=120):
         program = tmp_path / name
         program.write_text(source)
-        return vm("exec", program, "--cpus", CPUS, "--timeout", timeout * PATIENCE, *arguments, timeout=timeout + 60)
+        return vm("exec", program, "--timeout", timeout * PATIENCE, *arguments, timeout=timeout + 60)
 
     return run
 

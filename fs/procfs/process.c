@@ -177,8 +177,9 @@ LOCAL void procfs_print_stat(const struct process *process, const char *name, in
                process->group_id, process->session_id, process->tty != NULL ? 1025 : 0,
                process->tty != NULL ? tty_foreground(process->tty) : -1,
                (unsigned long long)(process->space != NULL ? process->space->faults : 0));
-    text_print(text, "%llu 0 0 0 20 0 %u 0 0 %llu %llu 18446744073709551615 ",
+    text_print(text, "%llu 0 0 0 20 0 %u 0 %llu %llu %llu 18446744073709551615 ",
                (unsigned long long)(time * TICKS_PER_SECOND / NANOS_PER_SECOND), threads,
+               (unsigned long long)(process->start_time * TICKS_PER_SECOND / NANOS_PER_SECOND),
                (unsigned long long)(sizes.total * PAGE_SIZE), (unsigned long long)sizes.resident);
     /* startcode ... policy, delays, memory layout, exit code: 52 fields in all */
     text_print(text, "0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 %d\n", process->exit_status);
@@ -208,6 +209,7 @@ LOCAL const char *procfs_state_name(char letter)
 LOCAL void procfs_generate_status(const struct procfs_subject *subject, struct text *text)
 {
     const struct process *process = subject->process;
+    const struct credentials *c = &process->credentials;
     struct procfs_sizes sizes = procfs_get_sizes(process);
     struct procfs_thread_search all = procfs_search_threads(process, subject->number);
     char state = procfs_state_letter(subject->process, all.state);
@@ -216,9 +218,7 @@ LOCAL void procfs_generate_status(const struct procfs_subject *subject, struct t
                subject->number > 0 ? all.name : process->name, process->fs != NULL ? process->fs->umask : 0, state, procfs_state_name(state),
                process->id, subject->number > 0 ? subject->number : process->id, process->parent_id);
     text_print(text, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\n",
-               process->credentials.uid, process->credentials.euid, process->credentials.euid,
-               process->credentials.euid, process->credentials.gid, process->credentials.egid,
-               process->credentials.egid, process->credentials.egid, FILE_TABLE_LIMIT);
+               c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, FILE_TABLE_LIMIT);
     text_print(text, "VmSize:\t%8llu kB\nVmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\nVmData:\t%8llu kB\nVmExe:\t%8llu kB\n",
                (unsigned long long)sizes.total * kilobytes, (unsigned long long)sizes.peak * kilobytes,
                (unsigned long long)sizes.resident * kilobytes, (unsigned long long)sizes.data * kilobytes,
@@ -235,6 +235,22 @@ LOCAL void procfs_generate_cmdline(const struct procfs_subject *subject, struct 
 {
     if (subject->process->arguments != NULL && !subject->process->is_zombie)
         text_append(text, subject->process->arguments, subject->process->arguments_size);
+}
+
+/* As the program's memory has it now; a part that cannot be read ends the text. */
+LOCAL void procfs_generate_environ(const struct procfs_subject *subject, struct text *text)
+{
+    struct address_space *space = subject->process->space;
+    char part[256];
+    if (space == NULL)
+        return;
+    for (vaddr_t address = space->environment_start; address < space->environment_end;) {
+        size_t size = MIN(sizeof part, space->environment_end - address);
+        if (space_read(space, address, part, size) != 0)
+            return;
+        text_append(text, part, size);
+        address += size;
+    }
 }
 
 LOCAL void procfs_generate_auxv(const struct procfs_subject *subject, struct text *text)
@@ -254,10 +270,33 @@ LOCAL void procfs_generate_thread_comm(const struct procfs_subject *subject, str
         text_print(text, "%s\n", one.name);
 }
 
+LOCAL void procfs_print_limit(struct text *text, uint64_t limit)
+{
+    if (limit == RLIM64_INFINITY)
+        text_print(text, "%-20s ", "unlimited");
+    else
+        text_print(text, "%-20llu ", (unsigned long long)limit);
+}
+
 LOCAL void procfs_generate_limits(const struct procfs_subject *subject, struct text *text)
 {
-    text_print(text, "%-25s %-20s %-20s %s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-    text_print(text, "%-25s %-20d %-20d %s\n", "Max open files", FILE_TABLE_LIMIT, FILE_TABLE_LIMIT, "files");
+    static const struct { const char *name, *unit; } rows[PROCESS_LIMIT_COUNT] = {
+        [RLIMIT_CPU] = { "Max cpu time", "seconds" }, [RLIMIT_FSIZE] = { "Max file size", "bytes" },
+        [RLIMIT_DATA] = { "Max data size", "bytes" }, [RLIMIT_STACK] = { "Max stack size", "bytes" },
+        [RLIMIT_CORE] = { "Max core file size", "bytes" }, [RLIMIT_RSS] = { "Max resident set", "bytes" },
+        [RLIMIT_NPROC] = { "Max processes", "processes" }, [RLIMIT_NOFILE] = { "Max open files", "files" },
+        [RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" }, [RLIMIT_AS] = { "Max address space", "bytes" },
+        [RLIMIT_LOCKS] = { "Max file locks", "locks" }, [RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+        [RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" }, [RLIMIT_NICE] = { "Max nice priority", "" },
+        [RLIMIT_RTPRIO] = { "Max realtime priority", "" }, [RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+    };
+    text_print(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (unsigned i = 0; i < PROCESS_LIMIT_COUNT; i++) {
+        text_print(text, "%-25s ", rows[i].name);
+        procfs_print_limit(text, subject->process->limits[i].rlim_cur);
+        procfs_print_limit(text, subject->process->limits[i].rlim_max);
+        text_print(text, "%-10s\n", rows[i].unit);
+    }
 }
 
 /* --- links ------------------------------------------------------------------------------- */
@@ -435,6 +474,7 @@ static const struct procfs_entry procfs_process_entries[] = {
     { .name = "cmdline", .mode = S_IFREG | 0444, .generate = procfs_generate_cmdline },
     { .name = "comm", .mode = S_IFREG | 0444, .generate = procfs_generate_comm },
     { .name = "cwd", .mode = S_IFLNK | 0777, .read_link = procfs_read_cwd, .follow = procfs_follow_cwd },
+    { .name = "environ", .mode = S_IFREG | 0400, .generate = procfs_generate_environ },
     { .name = "exe", .mode = S_IFLNK | 0777, .read_link = procfs_read_exe },
     { .name = "fd", .mode = S_IFDIR | 0500, .find = procfs_find_fd, .next = procfs_next_fd, .number_type = DT_LNK },
     { .name = "limits", .mode = S_IFREG | 0444, .generate = procfs_generate_limits },

@@ -241,8 +241,11 @@ LOCAL struct inode *procfs_create_inode(struct super *super, const struct procfs
     inode_init(&node->inode, super, entry->mode);
     node->entry = entry;
     node->subject = *subject;
-    if (subject->process != NULL)
+    if (subject->process != NULL) {
         process_get(subject->process);
+        node->inode.uid = subject->process->credentials.euid;
+        node->inode.gid = subject->process->credentials.egid;
+    }
     switch (entry->mode & S_IFMT) {
     case S_IFDIR:
         node->inode.ops = &procfs_directory_inode_ops;

@@ -213,13 +213,20 @@ LOCAL isize_t tmpfs_write(struct file *open_file, struct io *io, file_off_t *pos
     mutex_lock(&inode->lock);
     if (open_file->flags & O_APPEND)
         *position = (file_off_t)inode->size;
-    if ((uint64_t)*position >= FILE_SIZE_MAX)
+    const uint64_t limit = MIN(io->limit, FILE_SIZE_MAX);
+    if ((uint64_t)*position >= limit)
         error = -EFBIG;
+    else if (inode_is_sealed(inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+        error = -EPERM;
     while (io_remaining(io) > 0 && error == 0) {
         uint64_t at = (uint64_t)*position;
-        size_t piece = MIN(PAGE_SIZE - at % PAGE_SIZE, MIN(io_remaining(io), FILE_SIZE_MAX - at));
+        size_t piece = MIN(PAGE_SIZE - at % PAGE_SIZE, MIN(io_remaining(io), limit - at));
         if (piece == 0)
             break;
+        if (at + piece > inode->size && inode_is_sealed(inode, F_SEAL_GROW)) {
+            error = -EPERM;
+            break;
+        }
         error = tmpfs_write_piece(inode, io, at, piece);
         if (error == 0) {
             *position += (file_off_t)piece;
@@ -297,8 +304,12 @@ LOCAL int tmpfs_allocate(struct inode *inode, uint64_t offset, uint64_t length, 
     uint64_t end = offset + length;
     int error = 0;
     if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) {
+        if (inode_is_sealed(inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+            return -EPERM;
         error = tmpfs_punch(inode, offset, MIN(end, ALIGN_UP(inode->size, PAGE_SIZE)));
     } else if ((mode & ~(uint32_t)FALLOC_FL_KEEP_SIZE) == 0) {
+        if (end > inode->size && inode_is_sealed(inode, F_SEAL_GROW))
+            return -EPERM;
         for (uint64_t index = offset / PAGE_SIZE; index <= (end - 1) / PAGE_SIZE && error == 0; index++) {
             struct page *page;
             error = tmpfs_own_page(inode, index, false, &page);

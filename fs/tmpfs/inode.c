@@ -55,6 +55,7 @@ int tmpfs_create_inode(struct super *super, uint32_t mode, uint32_t device, stru
     case S_IFREG:
         inode->ops = &tmpfs_file_inode_ops;
         inode->file_ops = &tmpfs_file_ops;
+        inode->seals = F_SEAL_SEAL; /* memfd_create(2) may allow more */
         tmpfs_file_init(&node->file);
         break;
     case S_IFLNK:

@@ -11,7 +11,10 @@ static inline struct area *area_of(struct tree_node *node)
 
 static inline struct area *area_next(struct area *area) { return area_of(tree_next(&area->node)); }
 
-/* A copy of *model in the tree, with a reference of its inode and its pages promised. 0 or -ENOMEM. */
+/* The area that contains `address`; NULL: none. */
+struct area *space_find(struct address_space *space, vaddr_t address);
+/* A copy of *model in the tree, with a reference of its inode and its pages promised. 0, -ENOMEM, or -EPERM: the file
+ * is sealed against writing. */
 MUST_CHECK int space_add_area(struct address_space *space, const struct area *model, struct area **out);
 /* Promises room for every page of the area. Ring 3 leaves the world a part of what is there. 0 or -ENOMEM. */
 MUST_CHECK int space_commit_area(const struct address_space *space, struct area *area);

@@ -53,7 +53,7 @@ LOCAL struct area *space_find_from(struct address_space *space, vaddr_t address)
     return best;
 }
 
-LOCAL struct area *space_find(struct address_space *space, vaddr_t address)
+struct area *space_find(struct address_space *space, vaddr_t address)
 {
     struct area *area = space_find_from(space, address);
     return area != NULL && area->start <= address ? area : NULL;
@@ -177,10 +177,18 @@ LOCAL void space_drop_pages(struct address_space *space, vaddr_t start, vaddr_t 
 
 /* --- the tree ---------------------------------------------------------------- */
 
+/* Can the file be written through the area, now or after mprotect(2)? Such areas hold a seal against writing off. */
+LOCAL bool area_may_write_file(const struct area *area)
+{
+    return area->inode != NULL && (area->flags & MAP_SHARED) && !(area->flags & SPACE_MAP_READ_ONLY);
+}
+
 LOCAL void area_release(struct area *area)
 {
     if (area->committed != 0)
         page_uncommit(area->committed);
+    if (area_may_write_file(area))
+        inode_remove_writer(area->inode);
     if (area->inode != NULL)
         inode_put(area->inode);
     object_free(area_cache, area);
@@ -204,6 +212,8 @@ LOCAL int space_split_at(struct address_space *space, vaddr_t address)
         area->committed = area_pages(area);
         upper->committed = area_pages(upper);
     }
+    if (area_may_write_file(upper))
+        (void)!inode_add_writer(upper->inode); /* `area` is one already */
     if (upper->inode != NULL)
         inode_get(upper->inode);
     tree_insert(&space->areas, &upper->node, area_less);
@@ -326,9 +336,14 @@ int space_add_area(struct address_space *space, const struct area *model, struct
         return -ENOMEM;
     *area = *model;
     area->committed = 0;
-    if (!area->borrowed && space_wants_commit(area->protection, area->flags) && space_commit_area(space, area) != 0) {
+    int error = 0;
+    if (!area->borrowed && space_wants_commit(area->protection, area->flags))
+        error = space_commit_area(space, area);
+    else if (area_may_write_file(area)) /* shared: nothing to promise */
+        error = inode_add_writer(area->inode);
+    if (error != 0) {
         object_free(area_cache, area);
-        return -ENOMEM;
+        return error;
     }
     if (area->inode != NULL)
         inode_get(area->inode);
@@ -371,7 +386,7 @@ int64_t space_map(struct address_space *space, vaddr_t address, uint64_t size, u
     }
     struct area model = {
         .start = address, .end = address + size, .protection = protection,
-        .flags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE), .inode = inode, .offset = offset, .name = name,
+        .flags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE | SPACE_MAP_READ_ONLY), .inode = inode, .offset = offset, .name = name,
     };
     struct area *area;
     result = space_add_area(space, &model, &area);
@@ -434,7 +449,7 @@ LOCAL bool space_page_is_shared(pte_t entry)
 /* One area, already split to the range. */
 LOCAL int space_protect_area(struct address_space *space, struct area *area, uint32_t protection)
 {
-    if (area->borrowed && (protection & AREA_WRITE))
+    if ((area->borrowed || (area->flags & SPACE_MAP_READ_ONLY)) && (protection & AREA_WRITE))
         return -EACCES;
     if (area->committed == 0 && !area->borrowed && space_wants_commit(protection, area->flags)
         && space_commit_area(space, area) != 0)
@@ -511,8 +526,10 @@ int64_t space_remap(struct address_space *space, vaddr_t address, uint64_t old_s
 {
     old_size = ALIGN_UP(old_size, PAGE_SIZE);
     new_size = ALIGN_UP(new_size, PAGE_SIZE);
-    if (!space_range_is_valid(space, address, old_size) || new_size == 0 || (flags & MREMAP_FIXED))
+    if (!IS_ALIGNED(address, PAGE_SIZE) || new_size == 0 || (flags & MREMAP_FIXED))
         return -EINVAL; /* MREMAP_FIXED: docs/limits.md */
+    if (!space_range_is_valid(space, address, old_size))
+        return old_size == 0 ? -EINVAL : -EFAULT;
     (void)new_address;
     if (new_size <= old_size) {
         int error = new_size == old_size ? 0 : space_unmap(space, address + new_size, old_size - new_size);
@@ -742,34 +759,4 @@ void space_put(struct address_space *space)
 {
     if (__atomic_sub_fetch(&space->references, 1, __ATOMIC_ACQ_REL) == 0)
         space_destroy(space);
-}
-
-/* --- other spaces than the current one ------------------------------------------- */
-
-int space_write(struct address_space *space, vaddr_t address, const void *data, size_t size)
-{
-    const char *bytes = data;
-    while (size > 0) {
-        size_t chunk = MIN(size, PAGE_SIZE - address % PAGE_SIZE);
-        int error = space_fault(space, address, true, false);
-        if (error != 0)
-            return error;
-        pte_t entry = *paging_entry(space->root, ALIGN_DOWN(address, PAGE_SIZE), false);
-        memcpy((char *)phys_to_virt(entry & PTE_ADDRESS) + address % PAGE_SIZE, bytes, chunk);
-        address += chunk;
-        bytes += chunk;
-        size -= chunk;
-    }
-    return 0;
-}
-
-bool space_key_of(struct address_space *space, vaddr_t address, struct space_key *key)
-{
-    mutex_lock(&space->lock);
-    const struct area *area = space_find(space, address);
-    *key = (struct space_key){ space, address };
-    if (area != NULL && (area->flags & MAP_SHARED) && area->inode != NULL)
-        *key = (struct space_key){ area->inode, (uint64_t)area->offset + (address - area->start) };
-    mutex_unlock(&space->lock);
-    return area != NULL;
 }

@@ -19,6 +19,9 @@ struct inode;
 #define AREA_WRITE   2
 #define AREA_EXECUTE 4
 
+/* With the MAP_... flags: a shared mapping of a file that may not be written through it, whatever mprotect(2) says. */
+#define SPACE_MAP_READ_ONLY (1u << 31)
+
 struct area {
     struct tree_node node;
     vaddr_t start, end;        /* page aligned, half open */
@@ -44,6 +47,7 @@ struct address_space {
     uint64_t resident;         /* pages mapped */
     uint64_t resident_peak;
     uint64_t faults;
+    vaddr_t environment_start, environment_end; /* the program's strings, on its start stack; for /proc/PID/environ */
 };
 
 /* The world's space, empty, with one reference. */
@@ -79,6 +83,8 @@ MUST_CHECK int space_fault(struct address_space *space, vaddr_t address, bool wr
 
 /* Writes to memory of a space that need not be the current one: a program that does not run yet. 0 or as space_fault(). */
 MUST_CHECK int space_write(struct address_space *space, vaddr_t address, const void *data, size_t size);
+/* Reads what the owner could read. 0 or as space_fault(). */
+MUST_CHECK int space_read(struct address_space *space, vaddr_t address, void *data, size_t size);
 /* What several processes' mappings of one word have in common: the file and offset of shared memory, else the space
  * and the address. For futexes. False: nothing is mapped there. */
 struct space_key { const void *object; uint64_t offset; };

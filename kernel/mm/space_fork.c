@@ -40,6 +40,8 @@ int space_fork(struct address_space *parent, struct address_space **out)
     child->heap_start = parent->heap_start;
     child->heap_end = parent->heap_end;
     child->mmap_hint = parent->mmap_hint;
+    child->environment_start = parent->environment_start;
+    child->environment_end = parent->environment_end;
     for (struct area *area = area_of(tree_first(&parent->areas)); area != NULL && error == 0; area = area_next(area)) {
         struct area *copy;
         error = space_add_area(child, area, &copy);

@@ -147,6 +147,7 @@ LOCAL int clone_fill_process(struct process *child, struct process *parent, cons
     child->is_world = parent->is_world;
     child->credentials = parent->credentials;
     child->exit_signal = request->exit_signal;
+    child->no_new_privileges = parent->no_new_privileges;
     clone_copy_description(child, parent);
     signal_state_copy(child->signals, parent->signals, (flags & CLONE_CLEAR_SIGHAND) != 0);
     if (flags & CLONE_VM) {
@@ -211,6 +212,7 @@ LOCAL int64_t clone_process(const struct clone_request *request)
     trace_inherit(child, parent);
     process_publish(child, parent);
     process_add_thread(child, thread);
+    process_watch_cpu_time(child);
     thread_start(thread);
     thread_put(thread);
     if (request->flags & CLONE_VFORK)
@@ -223,6 +225,8 @@ LOCAL int clone_check(const struct clone_request *request)
 {
     uint64_t flags = request->flags;
     bool is_world = process_current()->is_world;
+    if ((flags & CLONE_NEWNS) && (flags & CLONE_FS))
+        return -EINVAL;
     if (request->exit_signal < 0 || request->exit_signal > SIGNAL_COUNT)
         return -EINVAL;
     if (flags & CLONE_THREAD)

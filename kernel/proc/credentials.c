@@ -14,9 +14,15 @@ bool credentials_is_superuser(void)
     return credentials == NULL || credentials->euid == 0;
 }
 
+void credentials_follow(struct credentials *credentials)
+{
+    credentials->fsuid = credentials->euid;
+    credentials->fsgid = credentials->egid;
+}
+
 bool credentials_has_group(const struct credentials *credentials, uint32_t group)
 {
-    if (credentials->egid == group)
+    if (credentials->fsgid == group)
         return true;
     for (uint32_t i = 0; i < credentials->group_count; i++)
         if (credentials->groups[i] == group)

@@ -13,6 +13,7 @@
 
 struct credentials {
     uint32_t uid, gid, euid, egid, suid, sgid;
+    uint32_t fsuid, fsgid; /* for files: the effective ones, unless setfsuid(2) said otherwise */
     uint32_t group_count; /* supplementary */
     uint32_t groups[CREDENTIALS_MAX_GROUPS];
 };
@@ -21,7 +22,9 @@ struct credentials {
 const struct credentials *credentials_current(void);
 /* May the caller do what only the superuser may? */
 bool credentials_is_superuser(void);
-/* Is `group` its effective or a supplementary one? */
+/* The effective ids were set: those for files follow. */
+void credentials_follow(struct credentials *credentials);
+/* Is `group` its own for files or a supplementary one? */
 bool credentials_has_group(const struct credentials *credentials, uint32_t group);
 
 #endif

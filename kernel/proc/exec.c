@@ -252,8 +252,9 @@ LOCAL void execute_choose_ids(struct execution *e)
 {
     const struct credentials *c = &process_current()->credentials;
     const struct inode *inode = e->file->inode;
-    e->user = inode->mode & S_ISUID ? inode->uid : c->euid;
-    e->group = (inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010) ? inode->gid : c->egid;
+    bool gives = !process_current()->no_new_privileges;
+    e->user = gives && (inode->mode & S_ISUID) ? inode->uid : c->euid;
+    e->group = gives && (inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010) ? inode->gid : c->egid;
     e->is_secure = e->user != c->uid || e->group != c->gid;
 }
 
@@ -437,6 +438,7 @@ LOCAL void execute_describe(struct process *process, struct execution *e)
     kfree(old_executable);
     process->credentials.euid = process->credentials.suid = e->user;
     process->credentials.egid = process->credentials.sgid = e->group;
+    credentials_follow(&process->credentials);
 }
 
 int process_execute(const struct path *start, const char *name, struct user_ptr arguments, struct user_ptr environment)

@@ -95,8 +95,7 @@ nanos_t process_cpu_time(struct process *process)
     irq_flags_t flags = spin_lock_irq(&process->signals->lock);
     nanos_t sum = process->ended_time;
     list_for_each(node, &process->threads) {
-        const struct thread *thread = container_of(node, struct thread, process_link);
-        sum += thread == thread_current() ? thread_cpu_time() : thread->cpu_time;
+        sum += thread_cpu_time_of(container_of(node, struct thread, process_link));
     }
     spin_unlock_irq(&process->signals->lock, flags);
     return sum;
@@ -120,6 +119,7 @@ LOCAL void exit_close_files(struct process *process)
 LOCAL void exit_release_memory(struct process *process)
 {
     timer_cancel(&process->real_timer->timer);
+    timer_cancel(&process->cpu_timer->timer);
     irq_flags_t flags = process_table_lock();
     struct address_space *space = process->space;
     process->space = NULL;

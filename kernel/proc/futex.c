@@ -7,8 +7,12 @@
  * Shared memory is known by its file, so that processes meet there whatever
  * their addresses.
  *
+ * FUTEX_WAKE_OP changes its second word by one atomic instruction before anybody
+ * is woken; no lock is held over it, since it may fault.
+ *
  * Left out: priority inheritance (refused by the syscall).
  */
+#include <abi/constants.h>
 #include <abi/errno.h>
 #include <kernel/mm/space.h>
 #include <kernel/proc/futex.h>
@@ -162,4 +166,59 @@ int futex_requeue(struct user_ptr address, struct user_ptr target, bool is_priva
     }
     spin_unlock_irq(&bucket->lock, flags);
     return woken + moved;
+}
+
+/* The word that the operation makes of `old`. */
+LOCAL uint32_t futex_operate(uint32_t operation, uint32_t old, uint32_t argument)
+{
+    switch (operation) {
+    case FUTEX_OP_SET: return argument;
+    case FUTEX_OP_ADD: return old + argument;
+    case FUTEX_OP_OR: return old | argument;
+    case FUTEX_OP_ANDN: return old & ~argument;
+    default: return old ^ argument;
+    }
+}
+
+LOCAL bool futex_compare(uint32_t comparison, int32_t old, int32_t argument)
+{
+    switch (comparison) {
+    case FUTEX_OP_CMP_EQ: return old == argument;
+    case FUTEX_OP_CMP_NE: return old != argument;
+    case FUTEX_OP_CMP_LT: return old < argument;
+    case FUTEX_OP_CMP_LE: return old <= argument;
+    case FUTEX_OP_CMP_GT: return old > argument;
+    default: return old >= argument;
+    }
+}
+
+/* Bits 28..30 operation, 31 "argument is a shift", 24..27 comparison, 12..23 and 0..11 signed arguments. */
+int futex_wake_and_change(struct user_ptr address, struct user_ptr target, bool is_private, uint32_t wake,
+                          uint32_t wake_target, uint32_t encoded)
+{
+    struct space_key key, target_key;
+    uint32_t operation = encoded >> 28 & 7, comparison = encoded >> 24 & 15, old, found;
+    uint32_t argument = (uint32_t)((int32_t)(encoded << 8) >> 20);
+    int32_t compared = (int32_t)(encoded << 20) >> 20;
+    if (encoded >> 31)
+        argument = 1U << (argument & 31);
+    if (operation > FUTEX_OP_XOR || comparison > FUTEX_OP_CMP_GE)
+        return -ENOSYS; /* as Linux */
+    int error = futex_key_of(address, is_private, &key);
+    if (error == 0)
+        error = futex_key_of(target, is_private, &target_key);
+    if (error == 0)
+        error = get_user_u32(&old, target);
+    while (error == 0) {
+        error = user_compare_exchange_u32(target, old, futex_operate(operation, old, argument), &found);
+        if (error != 0 || found == old)
+            break;
+        old = found;
+    }
+    if (error != 0)
+        return error;
+    int woken = futex_wake_key(&key, wake, UINT32_MAX);
+    if (futex_compare(comparison, (int32_t)old, compared))
+        woken += futex_wake_key(&target_key, wake_target, UINT32_MAX);
+    return woken;
 }

@@ -18,5 +18,9 @@ int futex_wake(struct user_ptr address, bool is_private, uint32_t count, uint32_
 /* FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` waiters to `target`. How many were woken or moved, or -E... */
 int futex_requeue(struct user_ptr address, struct user_ptr target, bool is_private, uint32_t wake, uint32_t move,
                   bool compare, uint32_t expected);
+/* FUTEX_WAKE_OP: changes *target as `encoded` says, wakes up to `wake` waiters at `address` and, if the old value
+ * compares, up to `wake_target` at `target`. How many were woken, -EFAULT, or -ENOSYS for an unknown operation. */
+MUST_CHECK int futex_wake_and_change(struct user_ptr address, struct user_ptr target, bool is_private, uint32_t wake,
+                                     uint32_t wake_target, uint32_t encoded);
 
 #endif

@@ -47,9 +47,12 @@ void process_put(struct process *process)
     if (__atomic_sub_fetch(&process->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     trace_forget(process);
+    if (process->cpu_timer != NULL && process->cpu_timer->process != NULL)
+        timer_cancel(&process->cpu_timer->timer); /* prlimit(2) of another may have armed it after the end */
     if (process->signals != NULL)
         signal_state_destroy(process->signals);
     kfree(process->real_timer);
+    kfree(process->cpu_timer);
     kfree(process->arguments);
     kfree(process->executable);
     kfree(process);
@@ -71,12 +74,15 @@ struct process *process_create(const char *name)
     mutex_init(&process->lock, "process", LOCK_RANK_PROCESS);
     process->signals = signal_state_create();
     process->real_timer = kzalloc(sizeof *process->real_timer);
-    if (process->signals == NULL || process->real_timer == NULL) {
+    process->cpu_timer = kzalloc(sizeof *process->cpu_timer);
+    if (process->signals == NULL || process->real_timer == NULL || process->cpu_timer == NULL) {
         process_put(process);
         return NULL;
     }
     timer_init(&process->real_timer->timer, NULL);
-    process->real_timer->process = process;
+    timer_init(&process->cpu_timer->timer, NULL);
+    process->real_timer->process = process->cpu_timer->process = process;
+    process->start_time = clock_monotonic();
     for (unsigned i = 0; i < PROCESS_LIMIT_COUNT; i++)
         process->limits[i] = (struct abi_rlimit){ RLIM64_INFINITY, RLIM64_INFINITY };
     return process;

@@ -84,6 +84,10 @@ struct process {
     nanos_t real_interval;       /* 0: fires once */
     bool real_armed;
 
+    struct process_timer *cpu_timer; /* RLIMIT_CPU; armed while there is a limit */
+    nanos_t start_time;          /* monotonic */
+    bool no_new_privileges;      /* PR_SET_NO_NEW_PRIVS: execve(2) gives no rights by a file's mode */
+
     /* atomic */
     uint64_t missing_calls;      /* syscalls answered with ENOSYS */
     uint64_t missing_logged[16]; /* which numbers were logged */

@@ -5,7 +5,7 @@
 #include <kernel/proc/process.h>
 #include <kernel/time/time.h>
 
-/* The interval timer knows whose it is. */
+/* A timer of a process knows whose it is. */
 struct process_timer {
     struct timer timer;
     struct process *process; /* no reference: the timer is cancelled before the process goes */
@@ -31,6 +31,9 @@ void process_unlink(struct process *process);
 void process_notify_parent(struct process *process, int code, int status);
 /* It does not use its parent's memory any more: execve(2) or the end. */
 void process_release_vfork(struct process *process);
+
+/* cpu_limit.c: RLIMIT_CPU was set, or inherited. The process is the caller's, or does not run yet, or its lock is held. */
+void process_watch_cpu_time(struct process *process);
 
 /* Waits until nobody looks at what was the process's and is taken from it. */
 void process_wait_for_visitors(struct process *process);

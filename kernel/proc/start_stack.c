@@ -63,6 +63,8 @@ int start_stack_build(struct process *process, const struct start_stack_request 
     random_fill(random, sizeof random);
     vaddr_t path = stack_push_string(&stack, request->path);
     vaddr_t environment = stack_push(&stack, request->environment.bytes, request->environment.size);
+    request->space->environment_start = environment;
+    request->space->environment_end = environment + request->environment.size;
     vaddr_t arguments = stack_push(&stack, request->arguments.bytes, request->arguments.size);
     vaddr_t platform = stack_push_string(&stack, "x86_64");
     stack.top = ALIGN_DOWN(stack.top, 16);

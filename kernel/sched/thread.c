@@ -716,6 +716,18 @@ nanos_t thread_cpu_time(void)
     return time;
 }
 
+nanos_t thread_cpu_time_of(struct thread *thread)
+{
+    uint64_t flags = irqs_disable();
+    struct run_queue *queue = thread_lock_queue(thread); /* no switch meanwhile */
+    nanos_t time = thread->cpu_time;
+    if (thread->state == THREAD_RUNNING)
+        time += clock_monotonic() - thread->last_started;
+    spin_release(&queue->lock);
+    irqs_restore(flags);
+    return time;
+}
+
 bool thread_is_idle(const struct thread *thread) { return thread == cpus[thread->cpu].idle; }
 
 void thread_get_cpu_times(int32_t id, nanos_t *busy, nanos_t *idle)

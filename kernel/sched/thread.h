@@ -150,6 +150,8 @@ void thread_release_queues(void);
 
 /* CPU time that the current thread has used, nanoseconds. */
 nanos_t thread_cpu_time(void);
+/* Of any thread, up to now when it runs on another CPU. The caller keeps it from going away. Context: any. */
+nanos_t thread_cpu_time_of(struct thread *thread);
 /* Of CPU `id`: how long it ran threads, and how long it idled. */
 void thread_get_cpu_times(int32_t id, nanos_t *busy, nanos_t *idle);
 bool thread_is_idle(const struct thread *thread); /* an idle thread */

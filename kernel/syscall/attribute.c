@@ -408,6 +408,8 @@ int64_t sys_truncate(struct user_ptr path, int64_t size)
     if (error == 0)
         error = permission_check(object.inode, PERMISSION_WRITE);
     if (error == 0)
+        error = size_limit_check(object.inode, (uint64_t)size);
+    if (error == 0)
         error = inode_truncate(object.inode, (uint64_t)size);
     object_release(&object);
     return error;

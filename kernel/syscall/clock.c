@@ -105,6 +105,8 @@ int64_t sys_clock_settime(int32_t clock, struct user_ptr new)
     if (clock != CLOCK_REALTIME)
         return -EINVAL;
     int error = timespec_read(new, &time);
+    if (error == 0 && !credentials_is_superuser())
+        error = -EPERM;
     if (error == 0)
         clock_set_realtime(time);
     return error;

@@ -35,11 +35,18 @@ int64_t sys_getresgid(struct user_ptr real, struct user_ptr effective, struct us
     return credentials_put(real, effective, saved, c->gid, c->egid, c->sgid);
 }
 
-/* The three ids of one kind. */
-struct id_set { uint32_t *real, *effective, *saved; };
+/* The ids of one kind. */
+struct id_set { uint32_t *real, *effective, *saved, *file; };
 
-LOCAL struct id_set id_set_of_user(struct credentials *c) { return (struct id_set){ &c->uid, &c->euid, &c->suid }; }
-LOCAL struct id_set id_set_of_group(struct credentials *c) { return (struct id_set){ &c->gid, &c->egid, &c->sgid }; }
+LOCAL struct id_set id_set_of_user(struct credentials *c)
+{
+    return (struct id_set){ &c->uid, &c->euid, &c->suid, &c->fsuid };
+}
+
+LOCAL struct id_set id_set_of_group(struct credentials *c)
+{
+    return (struct id_set){ &c->gid, &c->egid, &c->sgid, &c->fsgid };
+}
 
 LOCAL bool id_is_own(const struct id_set *set, uint32_t id)
 {
@@ -56,6 +63,7 @@ LOCAL int64_t ids_set(struct id_set set, uint32_t real, uint32_t effective, uint
         *set.effective = effective;
     if (saved != UNCHANGED)
         *set.saved = saved;
+    *set.file = *set.effective;
     return 0;
 }
 
@@ -100,18 +108,17 @@ int64_t sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved)
     return ids_set(id_set_of_group(credentials_mine()), real, effective, saved);
 }
 
-/* File access goes by the effective ids here: the old value is answered, nothing changes but what setfsuid(2) allows. */
-int64_t sys_setfsuid(uint32_t user)
+/* setfsuid(2): always answers the old id; one that may not be had changes nothing. */
+LOCAL int64_t id_set_file(struct id_set set, uint32_t id)
 {
-    (void)user;
-    return credentials_mine()->euid;
+    uint32_t old = *set.file;
+    if (id != UNCHANGED && (credentials_is_superuser() || id_is_own(&set, id) || id == old))
+        *set.file = id;
+    return old;
 }
 
-int64_t sys_setfsgid(uint32_t group)
-{
-    (void)group;
-    return credentials_mine()->egid;
-}
+int64_t sys_setfsuid(uint32_t user) { return id_set_file(id_set_of_user(credentials_mine()), user); }
+int64_t sys_setfsgid(uint32_t group) { return id_set_file(id_set_of_group(credentials_mine()), group); }
 
 int64_t sys_getgroups(int32_t count, struct user_ptr groups)
 {

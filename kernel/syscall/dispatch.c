@@ -1,7 +1,7 @@
 /*
  * The syscall entry in C: looks the number up in the generated table, calls,
  * and stores the result. A number without an implementation gives ENOSYS, is
- * counted, and logged once per process.
+ * counted, and logged once for each program's name.
  */
 #include <abi/errno.h>
 #include <abi/syscalls.h>
@@ -13,18 +13,43 @@
 #include <kernel/proc/trace.h>
 #include <kernel/syscall/trace.h>
 
+/* Pairs of a program's name and a call's number that were logged, as hashes; 0: free. */
+static uint64_t missing_logged[512];
+
+/* Is it the first time that a program of this name makes this call? A full table: no more, so that nobody floods the log. */
+LOCAL bool syscall_is_news(const char *program, uint64_t number)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL ^ number;
+    for (; *program != 0; program++)
+        hash = (hash ^ (uint8_t)*program) * 0x100000001b3ULL; /* FNV-1a */
+    hash |= 1;
+    for (unsigned i = 0; i < ARRAY_COUNT(missing_logged); i++) {
+        uint64_t *slot = &missing_logged[(hash / 2 + i) % ARRAY_COUNT(missing_logged)], seen = 0;
+        if (__atomic_compare_exchange_n(slot, &seen, hash, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return true;
+        if (seen == hash)
+            return false;
+    }
+    return false;
+}
+
 LOCAL void syscall_note_missing(uint64_t number)
 {
     struct process *process = process_current();
-    if (number >= SYSCALL_COUNT) {
+    bool exists = number < SYSCALL_COUNT;
+    if (exists) {
+        uint64_t bit = 1ULL << number % 64;
+        uint64_t old = __atomic_fetch_or(&process->missing_logged[number / 64], bit, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&process->missing_calls, 1, __ATOMIC_RELAXED);
+        if (old & bit)
+            return;
+    }
+    if (!syscall_is_news(process->name, number))
+        return;
+    if (!exists)
         klog(LOG_NOTICE, "syscall", "%s calls number %llu, which does not exist", process->name,
              (unsigned long long)number);
-        return;
-    }
-    uint64_t bit = 1ULL << number % 64;
-    uint64_t old = __atomic_fetch_or(&process->missing_logged[number / 64], bit, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&process->missing_calls, 1, __ATOMIC_RELAXED);
-    if (!(old & bit))
+    else
         klog(LOG_NOTICE, "syscall", "%s calls %s (%llu), which is missing: ENOSYS", process->name,
              syscall_table[number].name != NULL ? syscall_table[number].name : "?", (unsigned long long)number);
 }

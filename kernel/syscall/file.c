@@ -2,7 +2,7 @@
  * Syscalls that make, duplicate and control descriptors. What moves bytes is in
  * transfer.c, names in path.c, attributes in attribute.c, waiting in poll.c.
  *
- * Left out: leases, O_ASYNC, file seals.
+ * Left out: leases, O_ASYNC.
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
@@ -59,7 +59,8 @@ int64_t sys_openat2(int32_t directory, struct user_ptr path, struct user_ptr how
         return -EFAULT;
     if (how.resolve != 0)
         return -EOPNOTSUPP;
-    if (how.flags > UINT32_MAX || (how.mode & ~07777ULL) != 0)
+    bool creates = (how.flags & O_CREAT) || (how.flags & O_TMPFILE) == O_TMPFILE;
+    if (how.flags > UINT32_MAX || (how.mode & ~07777ULL) != 0 || (how.mode != 0 && !creates))
         return -EINVAL;
     return file_open_at(directory, path, (uint32_t)how.flags, (uint32_t)how.mode);
 }
@@ -90,6 +91,8 @@ int64_t sys_memfd_create(struct user_ptr name, uint32_t flags)
     int error = tmpfs_create_unnamed(0777, &inode);
     if (error != 0)
         return error == -ENOSPC ? -ENOMEM : error;
+    if (flags & MFD_ALLOW_SEALING)
+        inode->seals = 0;
     error = vfs_open_inode(inode, inode->file_ops, O_RDWR, NULL, &file);
     if (error != 0)
         return error;
@@ -230,6 +233,11 @@ LOCAL int64_t file_control(int32_t fd, struct file *file, int32_t command, uint6
     case F_OFD_SETLK:
     case F_OFD_SETLKW: return file_record_lock(file, command, user_ptr_from(argument));
     case F_GETOWN: return 0;
+    case F_GET_SEALS: return file->inode->seals == INODE_CANNOT_BE_SEALED ? -EINVAL : (int64_t)file->inode->seals;
+    case F_ADD_SEALS:
+        if (file->inode->seals != INODE_CANNOT_BE_SEALED && !file_is_writable(file))
+            return -EPERM;
+        return argument > UINT32_MAX ? -EINVAL : inode_add_seals(file->inode, (uint32_t)argument);
     case F_GETPIPE_SZ: return pipe_get_capacity(file);
     case F_SETPIPE_SZ: return pipe_set_capacity(file, argument);
     default: return -EINVAL;

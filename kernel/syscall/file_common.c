@@ -3,8 +3,10 @@
 
 #include <abi/constants.h>
 #include <abi/errno.h>
+#include <abi/signal.h>
 #include <kernel/mm/slab.h>
 #include <kernel/proc/process.h>
+#include <kernel/proc/signal.h>
 #include <kernel/time/time.h>
 #include <kernel/vfs/fdtable.h>
 
@@ -29,6 +31,27 @@ int64_t syscall_install(struct file *file, uint32_t flags)
     int fd = limit > 0 ? file_table_add_below(process_current()->files, file, 0, limit, flags) : -EMFILE;
     file_put(file);
     return fd;
+}
+
+/* --- RLIMIT_FSIZE ------------------------------------------------------------------------ */
+
+void size_limit_write(struct io *io)
+{
+    io->limit = process_limit(RLIMIT_FSIZE);
+}
+
+int64_t size_limit_result(int64_t result)
+{
+    if (result == -EFBIG && process_limit(RLIMIT_FSIZE) != RLIM64_INFINITY)
+        signal_send_thread(thread_current(), SIGXFSZ);
+    return result;
+}
+
+int size_limit_check(const struct inode *inode, uint64_t size)
+{
+    if (size <= inode->size || size <= process_limit(RLIMIT_FSIZE) || !inode_is_regular(inode))
+        return 0;
+    return (int)size_limit_result(-EFBIG);
 }
 
 /* --- names ------------------------------------------------------------------------------- */

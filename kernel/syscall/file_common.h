@@ -18,6 +18,12 @@ MUST_CHECK int64_t syscall_install(struct file *file, uint32_t flags);
 int syscall_descriptor_limit(void);
 struct fs_context *syscall_fs(void);
 
+/* RLIMIT_FSIZE. For a write: the limit goes into *io before it, and its result through the second, which sends SIGXFSZ
+ * when nothing could be written. For a new size of a file: 0, or -EFBIG and SIGXFSZ. */
+void size_limit_write(struct io *io);
+int64_t size_limit_result(int64_t result);
+MUST_CHECK int size_limit_check(const struct inode *inode, uint64_t size);
+
 /* --- names ------------------------------------------------------------------------------- */
 
 #define SYSCALL_NAME_INLINE 128

@@ -2,6 +2,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <abi/syscalls.h>
+#include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
 #include <fs/tmpfs.h>
 #include <kernel/mm/space.h>
@@ -15,13 +16,20 @@
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED \
      | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
-LOCAL int memory_check_file(const struct file *file, uint32_t protection, uint32_t flags)
+/* May the file be mapped like this? A shared mapping that must never be writable gets SPACE_MAP_READ_ONLY. */
+LOCAL int memory_check_file(const struct file *file, uint32_t protection, uint32_t *flags)
 {
     uint32_t access = file->flags & O_ACCMODE;
+    bool sealed = inode_is_sealed(file->inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+    bool writes = (*flags & MAP_SHARED) && (protection & PROT_WRITE);
     if ((file->inode->mode & S_IFMT) != S_IFREG)
         return -ENODEV;
-    if (access == O_WRONLY || ((flags & MAP_SHARED) && (protection & PROT_WRITE) && access != O_RDWR))
+    if (access == O_WRONLY || (writes && access != O_RDWR))
         return -EACCES;
+    if (writes && sealed)
+        return -EPERM;
+    if ((*flags & MAP_SHARED) && (access != O_RDWR || sealed))
+        *flags |= SPACE_MAP_READ_ONLY;
     return 0;
 }
 
@@ -94,14 +102,26 @@ int64_t sys_mmap(uint64_t address, uint64_t size, uint32_t protection, uint32_t 
     struct file *file = file_table_get(process->files, fd);
     if (file == NULL)
         return -EBADF;
-    int64_t result = memory_check_file(file, protection, flags);
+    int64_t result = memory_check_file(file, protection, &flags);
     if (result == 0)
         result = space_map(process->space, address, size, protection, flags, file->inode, offset, NULL);
     file_put(file);
     return result;
 }
 
-int64_t sys_munmap(uint64_t address, uint64_t size) { return space_unmap(process_current()->space, address, size); }
+int64_t sys_munmap(uint64_t address, uint64_t size)
+{
+    struct process *process = process_current();
+    uint64_t end = address + ALIGN_UP(size, PAGE_SIZE);
+    /* Nothing can be mapped below USER_SPACE_START, and Linux lets one say so. */
+    if (!process->is_world && IS_ALIGNED(address, PAGE_SIZE) && address < USER_SPACE_START && size != 0 && end > address) {
+        if (end <= USER_SPACE_START)
+            return 0;
+        address = USER_SPACE_START;
+        size = end - address;
+    }
+    return space_unmap(process->space, address, size);
+}
 
 int64_t sys_mprotect(uint64_t address, uint64_t size, uint32_t protection)
 {
@@ -147,6 +167,8 @@ int64_t sys_mincore(uint64_t address, uint64_t size, struct user_ptr result)
         return -EINVAL;
     if (size == 0)
         return 0;
+    if (!user_range_is_possible(result, ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE))
+        return -EFAULT;
     if (!memory_is_mapped(address, size))
         return -ENOMEM;
     for (uint64_t page = 0; page < ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE; page++) {

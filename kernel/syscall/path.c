@@ -35,7 +35,11 @@ int64_t sys_mknodat(int32_t directory, struct user_ptr path, uint32_t mode, uint
 {
     switch (mode & S_IFMT) {
     case 0: mode |= S_IFREG; break;
-    case S_IFREG: case S_IFCHR: case S_IFBLK: case S_IFIFO: case S_IFSOCK: break;
+    case S_IFREG: case S_IFIFO: case S_IFSOCK: break;
+    case S_IFCHR: case S_IFBLK:
+        if (!credentials_is_superuser())
+            return -EPERM;
+        break;
     case S_IFDIR: return -EPERM;
     default: return -EINVAL;
     }
@@ -227,6 +231,10 @@ int64_t sys_chroot(struct user_ptr path)
 {
     struct syscall_object object;
     int error = object_find(&object, AT_FDCWD, path, 0);
+    if (error == 0 && !credentials_is_superuser()) {
+        object_release(&object);
+        return -EPERM;
+    }
     return error != 0 ? error : path_set_place(&object, fs_context_set_root);
 }
 
@@ -279,7 +287,7 @@ int64_t sys_mount(struct user_ptr source, struct user_ptr target, struct user_pt
     int error = object_find(&point, AT_FDCWD, target, 0);
     if (error != 0)
         return error;
-    error = mount_take_text(&source_name, source);
+    error = credentials_is_superuser() ? mount_take_text(&source_name, source) : -EPERM;
     if (error != 0)
         goto release_point;
     error = mount_take_text(&type_name, type);
@@ -310,7 +318,7 @@ int64_t sys_umount2(struct user_ptr target, uint32_t flags)
     int error = object_find(&point, AT_FDCWD, target, (flags & UMOUNT_NOFOLLOW) ? AT_SYMLINK_NOFOLLOW : 0);
     if (error != 0)
         return error;
-    error = mount_remove(&point.path, (flags & MNT_DETACH) != 0);
+    error = credentials_is_superuser() ? mount_remove(&point.path, (flags & MNT_DETACH) != 0) : -EPERM;
     object_release(&point);
     return error;
 }

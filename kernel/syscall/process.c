@@ -16,6 +16,19 @@
 #include <kernel/time/time.h>
 #include <lib/string.h>
 
+/* The thread with this id (0: the caller), with a reference; NULL: none of a process. */
+LOCAL struct thread *process_find_thread(int32_t id)
+{
+    struct thread *thread = id == 0 ? thread_current() : thread_find(id);
+    if (id == 0)
+        thread_get(thread);
+    if (thread != NULL && thread->process == NULL) {
+        thread_put(thread);
+        thread = NULL;
+    }
+    return thread;
+}
+
 int64_t sys_clone(uint64_t flags, uint64_t stack, struct user_ptr parent_tid, struct user_ptr child_tid, uint64_t tls)
 {
     const uint64_t exit_signal = 0xff;
@@ -99,10 +112,16 @@ int64_t sys_set_robust_list(struct user_ptr head, uint64_t size)
 
 int64_t sys_get_robust_list(int32_t thread, struct user_ptr head, struct user_ptr size)
 {
-    if (thread != 0 && thread != thread_current()->id)
+    struct thread *found = process_find_thread(thread);
+    if (found == NULL)
+        return -ESRCH;
+    uint64_t list = found->robust_list;
+    bool allowed = found->process == process_current();
+    thread_put(found);
+    if (!allowed)
         return -EPERM;
     int error = put_user_u64(size, sizeof(struct abi_robust_list_head));
-    return error != 0 ? error : put_user_u64(head, thread_current()->robust_list);
+    return error != 0 ? error : put_user_u64(head, list);
 }
 
 LOCAL int64_t futex_wait_call(struct user_ptr address, uint32_t operation, uint32_t value, struct user_ptr timeout,
@@ -142,6 +161,7 @@ int64_t sys_futex(struct user_ptr address, uint32_t operation, uint32_t value, s
     case FUTEX_WAKE_BITSET: return value3 == 0 ? -EINVAL : futex_wake(address, is_private, value, value3);
     case FUTEX_REQUEUE: return futex_requeue(address, address2, is_private, value, count2, false, 0);
     case FUTEX_CMP_REQUEUE: return futex_requeue(address, address2, is_private, value, count2, true, value3);
+    case FUTEX_WAKE_OP: return futex_wake_and_change(address, address2, is_private, value, count2, value3);
     default: return -ENOSYS; /* priority inheritance: docs/limits.md */
     }
 }
@@ -200,26 +220,41 @@ int64_t sys_wait4(int32_t pid, struct user_ptr status, uint32_t options, struct 
     return error != 0 ? error : result.pid;
 }
 
-int64_t sys_waitid(int32_t type, int32_t id, struct user_ptr info, uint32_t options, struct user_ptr usage)
+/* What waitid(2) tells, up to the status: the rest of the caller's structure stays as it is. Nothing is told of nobody. */
+LOCAL int wait_put_info(struct user_ptr info, const struct wait_result *result)
+{
+    struct abi_siginfo found = { .signo = result->pid != 0 ? SIGCHLD : 0, .code = result->code };
+    if (user_ptr_is_null(info))
+        return 0;
+    if (result->pid != 0) {
+        found.pid = result->pid;
+        found.uid = result->uid;
+        found.status = result->code == CLD_EXITED ? result->status >> 8 & 0xff
+            : result->code == CLD_STOPPED ? result->status >> 8 & 0xff
+            : result->code == CLD_CONTINUED ? SIGCONT : result->status & 0x7f;
+    }
+    return copy_to_user(info, &found, offsetof(struct abi_siginfo, status) + sizeof found.status);
+}
+
+LOCAL int wait_by_id(int32_t type, int32_t id, uint32_t options, struct wait_result *result)
 {
     if ((options & ~(uint32_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
         || !(options & (WEXITED | WSTOPPED | WCONTINUED)) || (type != P_ALL && type != P_PID && type != P_PGID)
         || (type == P_PID && id <= 0) || (type == P_PGID && id < 0))
         return -EINVAL;
     struct wait_request request = { type, type == P_PGID && id == 0 ? process_current()->group_id : id, options };
-    struct wait_result result;
-    int error = process_wait(&request, &result);
+    return process_wait(&request, result);
+}
+
+int64_t sys_waitid(int32_t type, int32_t id, struct user_ptr info, uint32_t options, struct user_ptr usage)
+{
+    struct wait_result result = { 0 };
+    int error = wait_by_id(type, id, options, &result);
     if (error != 0)
-        return error;
-    struct abi_siginfo found = { .signo = result.pid != 0 ? SIGCHLD : 0, .code = result.code };
-    found.pid = result.pid;
-    found.uid = result.uid;
-    found.status = result.code == CLD_EXITED ? result.status >> 8 & 0xff
-        : result.code == CLD_STOPPED ? result.status >> 8 & 0xff
-        : result.code == CLD_CONTINUED ? SIGCONT : result.status & 0x7f;
-    if (!user_ptr_is_null(info))
-        error = copy_to_user(info, &found, sizeof found);
-    return error != 0 ? error : wait_put_usage(usage, &result);
+        result = (struct wait_result){ 0 };
+    if (error == 0 && result.pid != 0)
+        error = wait_put_usage(usage, &result);
+    return wait_put_info(info, &result) != 0 ? -EFAULT : error; /* written, as Linux does, after an error, too */
 }
 
 int64_t sys_arch_prctl(uint32_t option, uint64_t address)
@@ -254,9 +289,6 @@ int64_t sys_prctl(int32_t option, uint64_t argument2, uint64_t argument3, uint64
 {
     struct thread *me = thread_current();
     char name[THREAD_NAME_SIZE] = { 0 };
-    (void)argument3;
-    (void)argument4;
-    (void)argument5;
     switch (option) {
     case PR_SET_NAME: {
         isize_t length = copy_string_from_user(name, user_ptr_from(argument2), sizeof name);
@@ -279,6 +311,14 @@ int64_t sys_prctl(int32_t option, uint64_t argument2, uint64_t argument3, uint64
         me->process->death_signal = (int32_t)argument2;
         return 0;
     case PR_GET_PDEATHSIG: return put_user_u32(user_ptr_from(argument2), (uint32_t)me->process->death_signal);
+    case PR_SET_NO_NEW_PRIVS:
+        if (argument2 != 1 || argument3 != 0 || argument4 != 0 || argument5 != 0)
+            return -EINVAL;
+        me->process->no_new_privileges = true; /* of the whole process, not of the thread alone */
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return argument2 != 0 || argument3 != 0 || argument4 != 0 || argument5 != 0 ? -EINVAL
+                                                                                   : me->process->no_new_privileges;
     case PR_SET_VMA: return 0; /* names are for reports */
     default: return -EINVAL;
     }
@@ -288,19 +328,6 @@ int64_t sys_sched_yield(void)
 {
     thread_yield();
     return 0;
-}
-
-/* The thread with this id (0: the caller), with a reference; NULL: none of a process. */
-LOCAL struct thread *process_find_thread(int32_t id)
-{
-    struct thread *thread = id == 0 ? thread_current() : thread_find(id);
-    if (id == 0)
-        thread_get(thread);
-    if (thread != NULL && thread->process == NULL) {
-        thread_put(thread);
-        thread = NULL;
-    }
-    return thread;
 }
 
 int64_t sys_sched_getaffinity(int32_t thread_id, uint32_t size, struct user_ptr mask)
@@ -316,6 +343,21 @@ int64_t sys_sched_getaffinity(int32_t thread_id, uint32_t size, struct user_ptr 
     return copy_to_user(mask, &set, sizeof set) != 0 ? -EFAULT : (int64_t)sizeof set;
 }
 
+struct affinity_check {
+    const struct thread *thread;
+    bool allowed;
+};
+
+/* Threads of one's own user, and for the superuser all. Its process stays while it is among the threads. */
+LOCAL void process_check_affinity(struct thread *thread, void *context)
+{
+    struct affinity_check *check = context;
+    const struct process *me = process_current(), *other = thread->process;
+    if (thread == check->thread && other != NULL)
+        check->allowed = credentials_is_superuser() || other == me
+            || (!other->is_world && (me->credentials.euid == other->credentials.euid || me->credentials.euid == other->credentials.uid));
+}
+
 int64_t sys_sched_setaffinity(int32_t thread_id, uint32_t size, struct user_ptr mask)
 {
     uint64_t set = 0;
@@ -325,16 +367,37 @@ int64_t sys_sched_setaffinity(int32_t thread_id, uint32_t size, struct user_ptr 
     struct thread *thread = process_find_thread(thread_id);
     if (thread == NULL)
         return -ESRCH;
-    error = thread_set_affinity(thread, set);
+    struct affinity_check check = { thread, false };
+    thread_for_each(process_check_affinity, &check);
+    error = check.allowed ? thread_set_affinity(thread, set) : -EPERM;
     thread_put(thread);
     return error;
 }
 
-int64_t sys_sched_getscheduler(int32_t thread) { return thread < 0 ? -EINVAL : SCHED_NORMAL; }
+/* 0, or -ESRCH. */
+LOCAL int process_check_thread(int32_t id)
+{
+    struct thread *thread = process_find_thread(id);
+    if (thread == NULL)
+        return -ESRCH;
+    thread_put(thread);
+    return 0;
+}
+
+/* There is one policy: SCHED_NORMAL, whose parameter is 0. */
+int64_t sys_sched_getscheduler(int32_t thread)
+{
+    int error = thread < 0 ? -EINVAL : process_check_thread(thread);
+    return error != 0 ? error : SCHED_NORMAL;
+}
+
 int64_t sys_sched_getparam(int32_t thread, struct user_ptr result)
 {
     struct abi_sched_param param = { 0 };
-    return thread < 0 ? -EINVAL : copy_to_user(result, &param, sizeof param);
+    if (thread < 0 || user_ptr_is_null(result))
+        return -EINVAL;
+    int error = process_check_thread(thread);
+    return error != 0 ? error : copy_to_user(result, &param, sizeof param);
 }
 
 /* `real_time` for the policies that have priorities: those exist and cannot be asked for. */

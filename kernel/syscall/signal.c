@@ -267,12 +267,15 @@ int64_t sys_rt_sigqueueinfo(int32_t pid, int32_t signal, struct user_ptr info)
 
 /* --- ITIMER_REAL ------------------------------------------------------------- */
 
+#define ALARM_GAP (100 * NANOS_PER_MICROSECOND)
+
 LOCAL void signal_alarm_fired(struct timer *timer)
 {
     struct process *process = container_of(timer, struct process_timer, timer)->process;
     (void)!signal_send_process(process, SIGALRM);
+    /* Alarms that came too late to be told apart are one, so that a tiny interval leaves time for others. */
     if (process->real_interval > 0)
-        timer_arm(timer, timer->deadline + process->real_interval);
+        timer_arm(timer, MAX(timer->deadline + process->real_interval, clock_monotonic() + ALARM_GAP));
 }
 
 LOCAL nanos_t signal_alarm_remaining(struct process *process)

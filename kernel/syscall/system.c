@@ -7,7 +7,7 @@
 #include <kernel/log.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/vmalloc.h>
-#include <kernel/proc/process.h>
+#include <kernel/proc/process_table.h>
 #include <kernel/syscall/usercopy.h>
 #include <kernel/time/time.h>
 #include <kernel/vfs/fdtable.h>
@@ -106,6 +106,8 @@ int64_t sys_prlimit64(int32_t pid, uint32_t resource, struct user_ptr new, struc
         error = -EPERM;
     else if (!user_ptr_is_null(new))
         *limit = wanted;
+    if (error == 0 && !user_ptr_is_null(new) && resource == RLIMIT_CPU)
+        process_watch_cpu_time(process);
     mutex_unlock(&process->lock);
     process_put(process);
     if (error != 0)
@@ -145,6 +147,8 @@ LOCAL int64_t system_read_log(struct user_ptr buffer, size_t size)
 
 int64_t sys_syslog(int32_t action, struct user_ptr buffer, int32_t size)
 {
+    if (action >= SYSLOG_CONSOLE_OFF && action <= SYSLOG_CONSOLE_LEVEL && !credentials_is_superuser())
+        return -EPERM;
     switch (action) {
     case SYSLOG_CLOSE: case SYSLOG_OPEN: return 0;
     case SYSLOG_READ_ALL: return size < 0 || user_ptr_is_null(buffer) ? -EINVAL : system_read_log(buffer, (size_t)size);

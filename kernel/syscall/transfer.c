@@ -14,6 +14,15 @@
 
 /* --- read and write ---------------------------------------------------------------------- */
 
+/* Bytes at the file's own position or at a given one. */
+LOCAL int64_t file_transfer_part(struct file *file, struct io *io, bool write, bool positioned, int64_t position)
+{
+    if (!write)
+        return positioned ? file_read_at(file, io, position) : file_read(file, io);
+    size_limit_write(io);
+    return size_limit_result(positioned ? file_write_at(file, io, position) : file_write(file, io));
+}
+
 /* One buffer, at the file's own position or at a given one. */
 LOCAL int64_t file_transfer(int32_t fd, struct user_ptr buffer, uint64_t size, bool write, bool positioned,
                             int64_t position)
@@ -21,12 +30,13 @@ LOCAL int64_t file_transfer(int32_t fd, struct user_ptr buffer, uint64_t size, b
     struct file *file = syscall_file(fd);
     if (file == NULL)
         return -EBADF;
+    bool usable = write ? file_is_writable(file) : file_is_readable(file);
+    if (usable && (!positioned || (position >= 0 && !file->is_stream)) && !user_range_is_possible(buffer, size)) {
+        file_put(file);
+        return -EFAULT;
+    }
     struct io io = io_from_user(buffer, MIN(size, TRANSFER_MAX));
-    int64_t result;
-    if (write)
-        result = positioned ? file_write_at(file, &io, position) : file_write(file, &io);
-    else
-        result = positioned ? file_read_at(file, &io, position) : file_read(file, &io);
+    int64_t result = file_transfer_part(file, &io, write, positioned, position);
     file_put(file);
     return result;
 }
@@ -65,13 +75,6 @@ LOCAL int64_t file_transfer_gathered(struct file *file, const struct syscall_vec
         result = -EFAULT;
     kfree(buffer);
     return result;
-}
-
-LOCAL int64_t file_transfer_part(struct file *file, struct io *io, bool write, bool positioned, int64_t position)
-{
-    if (write)
-        return positioned ? file_write_at(file, io, position) : file_write(file, io);
-    return positioned ? file_read_at(file, io, position) : file_read(file, io);
 }
 
 LOCAL int64_t file_transfer_parts(struct file *file, const struct syscall_vector *vector, bool write, bool positioned,
@@ -212,8 +215,17 @@ LOCAL int64_t copy_between(struct copy_side *input, struct copy_side *output, ui
     return done > 0 ? done : result;
 }
 
+/* copy_file_range(2) refuses ranges of one file that overlap. */
+LOCAL bool copy_overlaps(const struct copy_side *input, const struct copy_side *output, uint64_t size)
+{
+    int64_t from = user_ptr_is_null(input->position_pointer) ? input->file->position : input->position;
+    int64_t to = user_ptr_is_null(output->position_pointer) ? output->file->position : output->position;
+    int64_t count = (int64_t)MIN(size, (uint64_t)MAX((int64_t)input->file->inode->size - from, 0));
+    return input->file->inode == output->file->inode && to - from < count && from - to < count;
+}
+
 LOCAL int64_t file_copy(int32_t input_fd, struct user_ptr input_position, int32_t output_fd,
-                        struct user_ptr output_position, uint64_t size)
+                        struct user_ptr output_position, uint64_t size, bool may_overlap)
 {
     struct copy_side input, output;
     int64_t result = copy_side_take(&input, input_fd, input_position);
@@ -224,7 +236,8 @@ LOCAL int64_t file_copy(int32_t input_fd, struct user_ptr input_position, int32_
         file_put(input.file);
         return result;
     }
-    result = copy_between(&input, &output, MIN(size, TRANSFER_MAX));
+    size = MIN(size, TRANSFER_MAX);
+    result = !may_overlap && copy_overlaps(&input, &output, size) ? -EINVAL : copy_between(&input, &output, size);
     int error = copy_side_release(&input, result >= 0);
     int error2 = copy_side_release(&output, result >= 0);
     return error != 0 ? error : error2 != 0 ? error2 : result;
@@ -241,7 +254,7 @@ int64_t sys_sendfile(int32_t output, int32_t input, struct user_ptr position, ui
     object_release(&object);
     if (streams)
         return -EINVAL;
-    return file_copy(input, position, output, user_ptr_from(0), size);
+    return file_copy(input, position, output, user_ptr_from(0), size, true);
 }
 
 int64_t sys_copy_file_range(int32_t input, struct user_ptr input_position, int32_t output,
@@ -260,7 +273,7 @@ int64_t sys_copy_file_range(int32_t input, struct user_ptr input_position, int32
         if (!usable || appends)
             return directory ? -EISDIR : appends ? -EBADF : -EINVAL;
     }
-    return file_copy(input, input_position, output, output_position, size);
+    return file_copy(input, input_position, output, output_position, size, false);
 }
 
 /* --- directories ------------------------------------------------------------------------- */
@@ -334,6 +347,8 @@ int64_t sys_ftruncate(int32_t fd, int64_t size)
     else if (!file_is_writable(file))
         result = (file->flags & O_PATH) ? -EBADF : -EINVAL;
     else
+        result = size_limit_check(file->inode, (uint64_t)size);
+    if (result == 0)
         result = inode_truncate(file->inode, (uint64_t)size);
     file_put(file);
     return result;
@@ -356,7 +371,7 @@ int64_t sys_fallocate(int32_t fd, uint32_t mode, int64_t offset, int64_t size)
         result = -EFBIG;
     else if (inode->ops->allocate == NULL)
         result = file->is_stream ? -ESPIPE : -ENODEV;
-    else {
+    else if ((mode & FALLOC_FL_KEEP_SIZE) || (result = size_limit_check(inode, (uint64_t)end)) == 0) {
         mutex_lock(&inode->lock);
         result = inode->ops->allocate(inode, (uint64_t)offset, (uint64_t)size, mode);
         mutex_unlock(&inode->lock);

@@ -24,6 +24,13 @@ LOCAL bool usercopy_begin(struct user_ptr pointer, uint64_t size)
     return true;
 }
 
+bool user_range_is_possible(struct user_ptr pointer, size_t size)
+{
+    uint64_t end = pointer.address + size;
+    return (end >= pointer.address && end <= USER_SPACE_END)
+        || space_contains_range(process_current()->space, pointer.address, size);
+}
+
 LOCAL void usercopy_end(void)
 {
     if (cpu_features.smap)

@@ -12,6 +12,9 @@
 
 #include <lib/user_ptr.h>
 
+/* Can the range be the caller's, whatever is mapped? Linux refuses other ones before it looks at anything else. */
+bool user_range_is_possible(struct user_ptr pointer, size_t size);
+
 /* 0 or -EFAULT. On -EFAULT a part may have been copied. */
 MUST_CHECK int copy_from_user(void *destination, struct user_ptr source, size_t size);
 MUST_CHECK int copy_to_user(struct user_ptr destination, const void *source, size_t size);

@@ -16,6 +16,7 @@
 #define ABSENT_APIC_ID   200
 #define CALL_ROUNDS      100
 #define REMAP_ROUNDS     100
+#define TIMER_ROUNDS     100
 #define STRESS_STEPS     200
 #define STRESS_PER_CPU   3
 #define PATIENCE         (60 * NANOS_PER_SECOND) /* a busy host: a failure, not a measure */
@@ -273,6 +274,40 @@ KTEST(smp, no_cpu_reads_through_a_stale_translation)
     KTEST_ASSERT(started && ended);
     KTEST_EQUAL(shared.ran_on, smp_online());
     KTEST_EQUAL(shared.errors, 0);
+}
+
+/* --- timers ------------------------------------------------------------------------------ */
+
+/* It runs most of the time, and arms itself again each time. */
+LOCAL void smp_test_timer_again(struct timer *timer)
+{
+    nanos_t end = clock_monotonic() + 50 * NANOS_PER_MICROSECOND;
+    while (clock_monotonic() < end)
+        cpu_relax();
+    atomic_fetch_add_u32(&shared.calls, 1);
+    timer_arm(timer, clock_monotonic() + 20 * NANOS_PER_MICROSECOND);
+}
+
+/* Cancelled from another CPU, also in the middle of its function, it is not armed any more. */
+KTEST(smp, a_timer_that_arms_itself_is_cancelled)
+{
+    struct timer timer;
+    smp_test_begin();
+    timer_init(&timer, smp_test_timer_again);
+    bool armed_after = false;
+    for (int round = 0; round < TIMER_ROUNDS; round++) {
+        uint32_t calls = shared.calls;
+        KTEST_EQUAL(thread_set_affinity(thread_current(), CPU_BIT(smp_online_count() - 1)), 0);
+        timer_arm(&timer, clock_monotonic());
+        KTEST_EQUAL(thread_set_affinity(thread_current(), CPU_BIT(0)), 0);
+        while (atomic_load_acquire_u32(&shared.calls) == calls)
+            thread_yield();
+        timer_cancel(&timer);
+        armed_after = armed_after || timer.cpu >= 0;
+        timer_cancel(&timer);
+    }
+    KTEST_EQUAL(thread_set_affinity(thread_current(), CPU_ALL), 0);
+    KTEST_ASSERT(!armed_after);
 }
 
 /* --- everything at once ----------------------------------------------------------------------- */

@@ -104,13 +104,22 @@ LOCAL void timer_pause(void)
     irqs_restore(irqs);
 }
 
+/* Waits for the timer's function where it runs. On this CPU that is one that called us: it runs with interrupts off.
+ * Did it run anywhere? */
+LOCAL bool timer_wait_for_function(const struct timer *timer)
+{
+    bool ran = false;
+    for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++)
+        for (; timer_queues[cpu].running == timer && cpu != this_cpu()->id; ran = true)
+            timer_pause();
+    return ran;
+}
+
 bool timer_cancel(struct timer *timer)
 {
     bool armed = timer_remove(timer);
-    /* On this CPU a running function is one that called us: it runs with interrupts off. */
-    for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++)
-        while (timer_queues[cpu].running == timer && cpu != this_cpu()->id)
-            timer_pause();
+    while (timer_wait_for_function(timer)) /* which may have armed it anew */
+        armed = timer_remove(timer) || armed;
     return armed;
 }
 

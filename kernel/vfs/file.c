@@ -26,13 +26,13 @@ void file_init(void)
 
 struct io io_from_kernel(void *buffer, size_t size)
 {
-    struct io io = { .from_kernel = true, .kernel = buffer, .size = size };
+    struct io io = { .from_kernel = true, .kernel = buffer, .size = size, .limit = UINT64_MAX };
     return io;
 }
 
 struct io io_from_user(struct user_ptr buffer, size_t size)
 {
-    struct io io = { .from_kernel = false, .user = buffer, .size = size };
+    struct io io = { .from_kernel = false, .user = buffer, .size = size, .limit = UINT64_MAX };
     return io;
 }
 
@@ -218,11 +218,19 @@ isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
     return position;
 }
 
+isize_t file_seek_nowhere(struct file *file, file_off_t offset, int whence)
+{
+    (void)file;
+    (void)offset;
+    (void)whence;
+    return 0;
+}
+
 isize_t file_seek(struct file *file, file_off_t offset, int whence)
 {
     if (file->flags & O_PATH)
         return -EBADF;
-    if (file->is_stream)
+    if (file->is_stream && file->ops->seek == NULL)
         return -ESPIPE;
     mutex_lock(&file->lock);
     isize_t result = file->ops->seek != NULL ? file->ops->seek(file, offset, whence)

@@ -23,6 +23,7 @@ struct io {
     struct user_ptr user;
     size_t size;           /* bytes in the whole buffer */
     size_t done;
+    uint64_t limit;        /* a writer's RLIMIT_FSIZE: no byte of a regular file at or beyond it. UINT64_MAX: none */
 };
 
 static inline size_t io_remaining(const struct io *io) { return io->size - io->done; }
@@ -58,7 +59,7 @@ struct file_ops {
     isize_t (*ioctl)(struct file *file, uint32_t request, uint64_t argument);
     /* Ready bits now; calls poll_wait(table, queue) for each queue that may change them. NULL: always in and out. */
     uint32_t (*poll)(struct file *file, struct poll_table *table);
-    /* NULL: the generic seek over inode->size; streams set file->is_stream. */
+    /* NULL: the generic seek over inode->size, and -ESPIPE for streams (file->is_stream). */
     isize_t (*seek)(struct file *file, file_off_t offset, int whence);
     /* Directory entries from *position on. `emit` returns false when its buffer is full. NULL: -ENOTDIR. */
     isize_t (*read_directory)(struct file *file, file_off_t *position,
@@ -104,6 +105,8 @@ isize_t file_write_at(struct file *file, struct io *io, file_off_t position);
 isize_t file_seek(struct file *file, file_off_t offset, int whence);
 /* What file_seek() does without an operation of the file's own; for those, with file->lock held. */
 isize_t file_seek_generic(struct file *file, file_off_t offset, int whence);
+/* For streams on which lseek(2) does nothing and says 0: eventfd and its kin. */
+isize_t file_seek_nowhere(struct file *file, file_off_t offset, int whence);
 /* Does file->flags allow it? */
 bool file_is_readable(const struct file *file);
 bool file_is_writable(const struct file *file);

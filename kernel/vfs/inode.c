@@ -80,6 +80,7 @@ void inode_init(struct inode *inode, struct super *super, uint32_t mode)
     super_get(super);
     inode->links = 1;
     list_init(&inode->record_locks);
+    inode->seals = INODE_CANNOT_BE_SEALED;
     inode->birth_time = clock_realtime();
     inode->access_time = inode->modify_time = inode->change_time = inode->birth_time;
     if ((mode & S_IFMT) == S_IFDIR)
@@ -176,6 +177,44 @@ int inode_set_attributes(struct inode *inode, const struct inode_attributes *att
     return 0;
 }
 
+/* --- seals -------------------------------------------------------------------------------- */
+
+bool inode_is_sealed(const struct inode *inode, uint32_t seals)
+{
+    return inode->seals != INODE_CANNOT_BE_SEALED && (inode->seals & seals);
+}
+
+int inode_add_writer(struct inode *inode)
+{
+    int32_t seen = __atomic_load_n(&inode->writers, __ATOMIC_RELAXED);
+    do {
+        if (seen < 0)
+            return -EPERM;
+    } while (!__atomic_compare_exchange_n(&inode->writers, &seen, seen + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return 0;
+}
+
+void inode_remove_writer(struct inode *inode) { __atomic_sub_fetch(&inode->writers, 1, __ATOMIC_ACQ_REL); }
+
+int inode_add_seals(struct inode *inode, uint32_t seals)
+{
+    const uint32_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    int32_t none = 0;
+    if (inode->seals == INODE_CANNOT_BE_SEALED || (seals & ~known))
+        return -EINVAL;
+    int error = 0;
+    mutex_lock(&inode->lock);
+    if (inode->seals & F_SEAL_SEAL)
+        error = -EPERM;
+    else if ((seals & ~inode->seals & F_SEAL_WRITE)
+             && !__atomic_compare_exchange_n(&inode->writers, &none, -1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        error = -EBUSY;
+    else
+        inode->seals |= seals;
+    mutex_unlock(&inode->lock);
+    return error;
+}
+
 int inode_truncate(struct inode *inode, uint64_t size)
 {
     if (inode_is_directory(inode))
@@ -185,7 +224,12 @@ int inode_truncate(struct inode *inode, uint64_t size)
     if (size > FILE_SIZE_MAX)
         return -EFBIG;
     mutex_lock(&inode->lock);
-    int error = inode->ops->truncate(inode, size);
+    int error = 0;
+    if ((size < inode->size && inode_is_sealed(inode, F_SEAL_SHRINK))
+        || (size > inode->size && inode_is_sealed(inode, F_SEAL_GROW)))
+        error = -EPERM;
+    else
+        error = inode->ops->truncate(inode, size);
     if (error == 0)
         inode_touch(inode, INODE_MODIFIED);
     mutex_unlock(&inode->lock);

@@ -26,6 +26,7 @@ struct super;
 #define NAME_LENGTH_MAX 255  /* bytes of one component */
 #define PATH_SIZE_MAX   4096 /* bytes of a path with its NUL */
 #define FILE_SIZE_MAX   ((uint64_t)INT64_MAX)
+#define INODE_CANNOT_BE_SEALED UINT32_MAX /* in struct inode.seals: F_GET_SEALS is refused */
 
 /* One component of a path; not NUL terminated. */
 struct name {
@@ -109,6 +110,9 @@ struct inode {
     nanos_t access_time, modify_time, change_time, birth_time;
     bool is_linkable;                /* made by O_TMPFILE: may get its first name although links == 0 */
     void *fifo;                      /* state of an open FIFO; fs/pipe.c */
+    uint32_t seals;                  /* F_SEAL_... of fcntl(2); INODE_CANNOT_BE_SEALED where they do not exist */
+    /* atomic: shared mappings that may write the file; negative: there will be none, it is sealed */
+    int32_t writers;
     /* flock(2); guarded by lock.c */
     const struct file *lock_writer;  /* holds the exclusive lock */
     uint32_t lock_readers;           /* shared locks */
@@ -166,7 +170,15 @@ struct inode_attributes {
 };
 int inode_set_attributes(struct inode *inode, const struct inode_attributes *attributes);
 
-/* 0, -EISDIR, -EINVAL, -EFBIG, -ENOSPC, ... */
+/* A shared mapping that may write the file begins, or ends. -EPERM: the file is sealed against writing. */
+MUST_CHECK int inode_add_writer(struct inode *inode);
+void inode_remove_writer(struct inode *inode);
+/* Is it sealed against one of these? */
+bool inode_is_sealed(const struct inode *inode, uint32_t seals);
+/* F_ADD_SEALS: 0; -EINVAL: the file has no seals; -EPERM: sealed against that; -EBUSY: a mapping may write it. */
+MUST_CHECK int inode_add_seals(struct inode *inode, uint32_t seals);
+
+/* 0, -EISDIR, -EINVAL, -EFBIG, -ENOSPC, -EPERM (sealed), ... */
 int inode_truncate(struct inode *inode, uint64_t size);
 
 /*

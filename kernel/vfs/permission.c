@@ -23,7 +23,7 @@ LOCAL int permission_by_ids(const struct inode *inode, unsigned wanted, const st
 int permission_check(const struct inode *inode, unsigned wanted)
 {
     const struct credentials *c = credentials_current();
-    return permission_by_ids(inode, wanted, c, c == NULL ? 0 : c->euid, c == NULL ? 0 : c->egid);
+    return permission_by_ids(inode, wanted, c, c == NULL ? 0 : c->fsuid, c == NULL ? 0 : c->fsgid);
 }
 
 int permission_check_real(const struct inode *inode, unsigned wanted)
@@ -36,8 +36,8 @@ int permission_check_removal(const struct inode *directory, const struct inode *
 {
     const struct credentials *c = credentials_current();
     int error = permission_check(directory, PERMISSION_WRITE | PERMISSION_EXECUTE);
-    if (error == 0 && (directory->mode & S_ISVTX) && c != NULL && c->euid != 0 && c->euid != child->uid
-        && c->euid != directory->uid)
+    if (error == 0 && (directory->mode & S_ISVTX) && c != NULL && c->fsuid != 0 && c->fsuid != child->uid
+        && c->fsuid != directory->uid)
         error = -EPERM;
     return error;
 }
@@ -45,5 +45,5 @@ int permission_check_removal(const struct inode *directory, const struct inode *
 bool permission_is_owner(const struct inode *inode)
 {
     const struct credentials *c = credentials_current();
-    return c == NULL || c->euid == 0 || c->euid == inode->uid;
+    return c == NULL || c->fsuid == 0 || c->fsuid == inode->uid;
 }

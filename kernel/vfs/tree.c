@@ -41,8 +41,8 @@ LOCAL void tree_inherit(struct inode *directory, struct inode *child)
 {
     const struct credentials *c = credentials_current();
     if (c != NULL) {
-        child->uid = c->euid;
-        child->gid = c->egid;
+        child->uid = c->fsuid;
+        child->gid = c->fsgid;
     }
     if (directory->mode & S_ISGID) {
         child->gid = directory->gid;

@@ -7,6 +7,7 @@ kill -USR1 $$; echo after
 bash -c 'kill -KILL $$'; echo "killed: $?"
 bash -c 'kill -SEGV $$' 2>/dev/null; echo "segv: $?"
 sleep 100 & pid=$!
+until [ "$(cat "/proc/$pid/comm")" = sleep ]; do :; done # before that it is a Bash, with the trap
 kill "$pid"; wait "$pid"; echo "wait: $?"
 trap 'echo chld' CHLD; (exit 5); wait; trap - CHLD
 (sleep 0.2; kill -USR1 $$) &

@@ -55,6 +55,23 @@ int main(void)
     show("mask all", futex(word, FUTEX_WAKE_BITSET, 10, NULL, NULL, FUTEX_BITSET_MATCH_ANY));
     for (int i = 0; i < 3; i++)
         show_status("waiter", wait_for(pids[i]));
+    for (int i = 0; i < 5; i++) {
+        static const uint32_t operations[] = {
+            FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 1), FUTEX_OP(FUTEX_OP_ADD, -3, FUTEX_OP_CMP_LT, 8),
+            FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), 4, FUTEX_OP_CMP_GE, -5), FUTEX_OP(FUTEX_OP_ANDN, 4, FUTEX_OP_CMP_NE, 20),
+            FUTEX_OP(FUTEX_OP_XOR, -1, FUTEX_OP_CMP_GT, 100),
+        };
+        start_waiters(pids, 2, 0);
+        show("change a word and wake", futex(word + 2, FUTEX_WAKE_OP, 1, (void *)1, word, operations[i]));
+        printf("it is %d now\n", (int)word[0]);
+        futex(word, FUTEX_WAKE, 10, NULL, NULL, 0);
+        show_status("waiter", wait_for(pids[0]));
+        show_status("waiter", wait_for(pids[1]));
+        word[0] = 1;
+    }
+    show("unknown operation", futex(word, FUTEX_WAKE_OP, 1, (void *)1, word, FUTEX_OP(5, 0, 0, 0)));
+    show("unknown comparison", futex(word, FUTEX_WAKE_OP, 1, (void *)1, word, FUTEX_OP(0, 0, 6, 0)));
+    show("bad second word", futex(word, FUTEX_WAKE_OP, 1, (void *)1, (uint32_t *)8, 0));
     show("private is apart", futex(word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0));
     return 0;
 }

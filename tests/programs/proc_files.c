@@ -1,4 +1,4 @@
-/* /proc/self and /proc/PID: exe, cmdline, comm, fd, maps, stat, status, cwd. */
+/* /proc/self and /proc/PID: exe, cmdline, environ, comm, fd, maps, stat, status, cwd. */
 #include "program.h"
 
 #include <dirent.h>
@@ -41,6 +41,10 @@ int main(int argc, char **argv)
     }
     (void)argv;
     int size = slurp("/proc/self/cmdline");
+    for (int i = 0; i < size; i++)
+        putchar(text[i] ? text[i] : '|');
+    printf(" %d\n", size);
+    size = slurp("/proc/self/environ");
     for (int i = 0; i < size; i++)
         putchar(text[i] ? text[i] : '|');
     printf(" %d\n", size);
@@ -91,6 +95,11 @@ int main(int argc, char **argv)
     while (directory != NULL && readdir(directory) != NULL)
         count++;
     printf("its descriptors: %d\n", count - 2);
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    printf("environment of the child: %d %s\n", slurp(path), text);
+    struct stat status;
+    stat(path, &status);
+    printf("mode %o, own %d\n", status.st_mode & 07777, status.st_uid == geteuid());
     kill(pid, SIGKILL);
     wait_for_state(pid, 'Z');
     snprintf(path, sizeof path, "/proc/%d/cmdline", pid);

@@ -79,6 +79,9 @@ def main():
     with open(sys.argv[1]) as file:
         plan = json.load(file)
     os.umask(0o022)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # nohup and & leave them ignored
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     os.makedirs(plan["work"], exist_ok=True)
     for case in plan["cases"]:
         run_case(case, plan)

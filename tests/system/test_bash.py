@@ -10,6 +10,20 @@ ls /host
 echo error >&2
 exit 7
 """
+# Each prints a line that starts with its name. renice makes a call that is missing, for each of two processes; two programs of a name make one line in the log.
+TOOLS = """\
+sleep 1000 & pid=$!
+echo "ps: $(ps -o pid,ppid,comm | grep -c "^ *$pid *$$ *sleep")"
+echo "top: $(top -b -n 1 | grep -c -e '^Mem: .*K used.*K free' -e '^ *PID *PPID' -e "^ *$pid *$$ .*sleep 1000")"
+echo "free: $(free | grep -c '^Mem: *[1-9][0-9]* *[1-9]')"
+echo "uptime: $(uptime | grep -c 'load average')"
+echo "dmesg: $(dmesg | grep -c 'smp: .* CPUs run')"
+kill $pid; wait $pid
+echo "kill: $?"
+renice 5 $$ $PPID 2>/dev/null
+renice 5 $$ 2>/dev/null
+echo "missing: $(dmesg | grep -c 'renice calls setpriority (141), which is missing: ENOSYS')"
+"""
 TIMEOUT = 90
 PROMPT = r"^>>> \Z"
 
@@ -21,6 +35,12 @@ def test_exec_runs_bash_by_the_suffix(run_inside, tmp_path):
     assert result.stdout == b"script.sh: 2 two words\n3\n2\n1\nnothing to read\nfile\n"
     assert (result.status, result.stderr) == (7, "error\n")
     assert run_inside("kill -KILL $$", name="killed.sh").status == 128 + 9
+
+
+def test_tools_know_the_processes_the_memory_and_the_log(run_inside):
+    result = run_inside(TOOLS, name="tools.sh")
+    assert result.stdout.decode().splitlines() == [
+        "ps: 1", "top: 3", "free: 1", "uptime: 1", "dmesg: 1", "kill: 143", "missing: 1"], result
 
 
 def test_other_suffixes_are_named(tmp_path):

@@ -2,11 +2,13 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from polyglot_vm.machine import PANIC_STATUS
 from polyglot_vm.screen import NEXT_PROMPT
+from test_programs import BUILD, SOURCES, check_leaks, parse
 
 CPUS = 4
 PROMPT = r">>> \Z"
@@ -67,6 +69,48 @@ def test_python_threads_run_on_all(run_inside):
     cpus, ended, distinct, listed, rows = json.loads(result.stdout)
     assert cpus == [str(number) for number in range(CPUS)]
     assert (ended, distinct, listed, rows) == (6, 2, CPUS, CPUS + 1)
+
+
+MIGRATION = """
+import subprocess, sys, threading
+sys.path.insert(0, '/host')
+from leaks import settle, table
+settle('before')
+columns = {'busy us': 2, 'switches': 4, 'stolen': 5, 'shoot-downs': 7}
+read = lambda: {name: table('/proc/polyglot/cpus', column) for name, column in columns.items()}
+before = read()
+# The world's own threads move among them meanwhile.
+own = threading.Thread(target=lambda: [sum(range(100)) for _ in range(3000)])
+own.start()
+result = subprocess.run(['/host/migrate', '3'], capture_output=True, text=True)
+own.join()
+now = read()
+print(json.dumps({'name': 'migrate', 'status': result.returncode, 'output': result.stdout + result.stderr,
+                  'grown': {name: {cpu: now[name][cpu] - before[name][cpu] for cpu in now[name]} for name in columns}}))
+settle('after')
+"""
+
+
+def test_threads_migrate_while_others_unmap_fork_and_exit(tmp_path, run_inside):
+    """Nobody is pinned. Every thread of tests/programs/cpus/migrate.c says how often it moved; the CPUs' own counters agree."""
+    share = tmp_path / "share"
+    share.mkdir()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cc", "-static", "-O1", "-pthread", "-o", share / "migrate", SOURCES / "cpus" / "migrate.c"], check=True)
+    (share / "leaks.py").write_bytes((SOURCES / "leaks.py").read_bytes())
+    result = run_inside("import json\n" + MIGRATION, "--cpus", CPUS, "--memory", 512, "--with", share, timeout=400)
+    assert result.status == 0, result
+    found = parse(result.stdout)
+    moves, children, threads, wrong = re.fullmatch(r"moves ([\d ]+), children (\d+), threads (\d+), wrong (\d+)\n",
+                                                   found["migrate"]["output"]).groups()
+    assert len(moves.split()) == 9 and min(map(int, moves.split())) >= 3
+    assert int(children) > 0 and int(threads) > 0 and int(wrong) == 0 and found["migrate"]["status"] == 0
+    grown = found["migrate"]["grown"]
+    assert all(time > 0 for time in grown["busy us"].values()) and len(grown["busy us"]) == CPUS
+    assert all(count > 0 for count in grown["switches"].values())
+    # A thread comes to a CPU because that took it, or because it was sent there: not every move is a steal.
+    assert sum(grown["stolen"].values()) > 0 and sum(grown["shoot-downs"].values()) > 0
+    check_leaks(found)
 
 
 @pytest.mark.parametrize("kind", ["test", "stack", "guard-page"])

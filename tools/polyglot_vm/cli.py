@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from . import hostchannel, machine, screen, transcript
-from .machine import MachineOptions, VmError
+from .machine import DEFAULT_CPUS, MachineOptions, VmError
 from .qmp import QmpError
 from .serial_line import SerialTimeout
 
@@ -64,7 +64,8 @@ def build_parser():
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: bios")
     common.add_argument("--memory", type=_positive, default=1024, metavar="MB", help="default: 1024")
-    common.add_argument("--cpus", type=_positive, default=1, metavar="N", help="default: 1")
+    common.add_argument("--cpus", type=_positive, default=DEFAULT_CPUS, metavar="N",
+                        help="default: 1, or what the variable POLYGLOT_CPUS says")
     common.add_argument("--append", default="", metavar="'OPTIONS'", help="added to the boot command line")
     common.add_argument("--disk", choices=tuple(machine.DISKS), default="virtio",
                         help="how the disk is attached; default: virtio")

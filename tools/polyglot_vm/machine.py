@@ -7,7 +7,7 @@
         status = machine.wait(timeout=30)
     # here QEMU is gone and its files are removed, whatever happened
 
-Default machine: q35, 1 GB, 1 CPU, virtio-blk disk, VGA, PS/2 keyboard, COM1, clock in UTC; nothing
+Default machine: q35, 1 GB, 1 CPU (or $POLYGLOT_CPUS), virtio-blk disk, VGA, PS/2 keyboard, COM1, clock in UTC; nothing
 else (-nodefaults). The disk is a throw-away overlay: QEMU's snapshot=on, in our temporary directory.
 
 The process is cleaned up in three ways: by `with`, by the handlers of terminate_on_signals() for
@@ -49,6 +49,8 @@ DISKS = {
     "ide": ["-device", "piix3-ide,id=pata", "-device", "ide-hd,drive=disk,bus=pata.0,bootindex=1"],
 }
 GDB_SCRIPT = ROOT / "tools" / "gdb" / "polyglot.py"
+# CPUs where nobody says how many: for running every test on several.
+DEFAULT_CPUS = int(os.environ.get("POLYGLOT_CPUS") or 1)
 PANIC_STATUS = 125  # (62 << 1) | 1: what isa-debug-exit makes of the kernel's 62
 DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
@@ -61,7 +63,7 @@ class VmError(Exception):
 class MachineOptions:
     firmware: str = "bios"      # bios | uefi
     memory: int = 1024          # MB, before what `files` adds
-    cpus: int = 1
+    cpus: int = DEFAULT_CPUS
     append: str = ""            # added to the boot command line
     disk: str = "virtio"        # a key of DISKS
     image: Path = DEFAULT_IMAGE

@@ -593,8 +593,8 @@ TEST(out_of_memory_changes_nothing)
 /* Another user than the one that made everything, until the end of the test. */
 static void become(uint32_t user, uint32_t group)
 {
-    shim_process.credentials = (struct credentials){ .uid = user, .euid = user, .suid = user,
-                                                     .gid = group, .egid = group, .sgid = group };
+    shim_process.credentials = (struct credentials){ .uid = user, .euid = user, .suid = user, .fsuid = user,
+                                                     .gid = group, .egid = group, .sgid = group, .fsgid = group };
 }
 
 static int set_mode(const char *name, uint32_t mode, uint32_t user, uint32_t group)
