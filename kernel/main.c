@@ -9,6 +9,7 @@
 #include <arch/x86_64/acpi.h>
 #include <arch/x86_64/apic.h>
 #include <arch/x86_64/cpu.h>
+#include <arch/x86_64/fpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>

@@ -35,7 +35,7 @@ KERNEL_ZIGFLAGS := -target x86_64-freestanding-none -mcpu=$(KERNEL_CPU) -mcmodel
 KERNEL_LDSCRIPT := arch/x86_64/kernel.ld
 KERNEL_LDFLAGS  := -static --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T $(KERNEL_LDSCRIPT)
 # Sources (objects' names) that set up FPU and SSE state on purpose.
-KERNEL_SSE_ALLOWED ?= arch/x86_64/cpu arch/x86_64/live.S arch/x86_64/live_printf.S
+KERNEL_SSE_ALLOWED ?= arch/x86_64/cpu arch/x86_64/fpu arch/x86_64/live.S arch/x86_64/live_printf.S kernel/test/live_code.S
 
 # Headers generated from abi/: rewritten only when their content changes.
 ifneq ($(wildcard abi/generate.py),)

@@ -36,14 +36,16 @@
 STATIC_ASSERT(offsetof(struct live_guard, rsp) == 16 && offsetof(struct live_guard, r15) == 64, "live.S");
 STATIC_ASSERT(offsetof(struct live_guard, fault) == 72 && offsetof(struct live_guard, deadline) == 96, "live.S");
 STATIC_ASSERT(offsetof(struct live_guard, kind) == 104 && offsetof(struct live_guard, irqs) == 128, "live.S");
-STATIC_ASSERT(offsetof(struct live_guard, arguments) == 136 && sizeof(struct live_guard) == 192, "live.S");
+STATIC_ASSERT(offsetof(struct live_guard, arguments) == 136 && sizeof(struct live_guard) == 208, "live.S");
+STATIC_ASSERT(offsetof(struct live_guard, fpu_area) == 192 && offsetof(struct live_guard, fpu_set) == 200, "live.S");
 STATIC_ASSERT(sizeof(struct live_fault) <= 400 && offsetof(struct live_fault, kind) == 0, "live.S");
 STATIC_ASSERT(offsetof(struct live_call, status) == 24 && offsetof(struct live_patch_call, stack_bytes) == 16, "live.S");
 STATIC_ASSERT(offsetof(struct live_thread, base) == 0 && offsetof(struct live_thread, fault) == 16, "live.S");
 STATIC_ASSERT(offsetof(struct thread, live_guard) == 64 && offsetof(struct thread, live_stop) == 88, "live.S");
 STATIC_ASSERT(offsetof(struct thread, live_callback_failed) == 92 && offsetof(struct thread, live) == 80, "live.S");
-STATIC_ASSERT(offsetof(struct thread, held_count) == 624 && offsetof(struct thread, held_floor) == 628, "live.S");
-STATIC_ASSERT(offsetof(struct thread, signal_check) == 681, "live.S");
+STATIC_ASSERT(offsetof(struct thread, fpu_trap) == 104, "live.S");
+STATIC_ASSERT(offsetof(struct thread, held_count) == 640 && offsetof(struct thread, held_floor) == 644, "live.S");
+STATIC_ASSERT(offsetof(struct thread, signal_check) == 697, "live.S");
 
 static uint64_t test_text_start, test_text_end; /* tests only */
 
@@ -379,6 +381,7 @@ uint32_t live_guarded_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a,
         value = function(a, b);
     } else {
         live_guard_prepare(&guard, &fault);
+        live_fpu_enter(&guard);
         if (live_guard_run(&guard, function, a, b, &value) == 0) {
             char text[LIVE_FAULT_TEXT];
             bool irqs_on = irqs_are_enabled();
@@ -389,6 +392,7 @@ uint32_t live_guarded_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a,
         } else {
             kind = fault.kind;
         }
+        live_fpu_leave(&guard);
         thread_current()->live_guard = guard.outer;
         irqs_restore(guard.irqs);
         if (kind != LIVE_FAULT_NONE)
@@ -403,6 +407,7 @@ uint32_t live_guarded_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a,
 struct live_patch_outcome live_patch_ended(struct live_guard *guard)
 {
     struct live_patch_call *call = (struct live_patch_call *)(uintptr_t)guard->call;
+    live_fpu_leave(guard);
     thread_current()->live_guard = guard->outer;
     irqs_restore(guard->irqs);
     uint64_t instead = call->faulted != NULL ? call->faulted(call, guard->fault) : 0; /* first: the log may need the function */

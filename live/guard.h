@@ -87,6 +87,8 @@ struct live_guard {
     uint32_t irqs;            /* RFLAGS_IF, or 0 */
     uint32_t ticks;           /* of the watchdog, that found its live code running */
     uint64_t arguments[7];    /* a patch: RDI RSI RDX RCX R8 R9 RAX */
+    void *fpu_area;           /* of the kernel's guards: where the call's FPU state is kept; NULL: it has used none */
+    uint32_t fpu_set;         /* this guard has set thread->fpu_trap */
 };
 
 /* What a thread has that calls live code from the world. */
@@ -138,6 +140,12 @@ void live_enter(void);
 bool live_fault_caught(struct trap_frame *frame, uint32_t kind, uint64_t address);
 /* The same with the kind that the frame's vector says; `overflow`: the frame had no room on its stack. */
 bool live_trap_caught(struct trap_frame *frame, uint64_t address, bool overflow);
+/* From trap.c, for "no FPU" in the kernel role: true when live code used the FPU for the first time in this call, and may now. Interrupts off. */
+bool live_fpu_trapped(struct trap_frame *frame);
+/* At boot, for each CPU: room for what its live code may have in the FPU. 0 or -ENOMEM. */
+MUST_CHECK int live_fpu_add_cpu(void);
+/* From thread_put(): it ended inside of live code that had used the FPU. */
+void live_fpu_end_thread(struct thread *thread);
 /* A page fault of live code, or of kernel code that it called, on an address of the world: may it be resolved as the world's own? */
 bool live_may_fault_in(const struct trap_frame *frame, uint64_t address);
 /* From trap.c, on the way back to the kernel role, interrupts off: thread->live_stop is set. */

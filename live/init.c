@@ -1,6 +1,8 @@
 /* The boot step of the live layer. */
 #include <kernel/boot_file.h>
+#include <kernel/log.h>
 #include <kernel/report/report.h>
+#include <live/guard.h>
 #include <live/heap.h>
 #include <live/init.h>
 #include <live/linker.h>
@@ -15,4 +17,6 @@ void live_init(void)
     live_module_on_free(live_heap_free_module);
     report_set_live(live_report_modules, live_report_symbols, live_patch_report);
     live_reclaim_init();
+    if (live_fpu_add_cpu() != 0)
+        panic("live: no memory for FPU areas");
 }

@@ -154,7 +154,8 @@ struct libc_arguments {
 
 LOCAL struct live_arguments *libc_collect(struct libc_arguments *collected, const struct live_arguments *list)
 {
-    live_save_vectors(collected->saved + VECTORS_AT);
+    if (!thread_current()->fpu_trap) /* else the caller has put nothing there */
+        live_save_vectors(collected->saved + VECTORS_AT);
     memcpy(collected->saved, list->saved, VECTORS_AT);
     collected->arguments = *list;
     collected->arguments.vector_offset = VECTORS_AT;

@@ -10,6 +10,7 @@ static const char in_breakpoint[] = "it runs while a breakpoint is handled, whic
 static const char in_entry[] = "it is part of the kernel's entry, where a breakpoint cannot be handled";
 static const char in_nmi[] = "it runs in non-maskable interrupts, which a breakpoint would cut short";
 static const char in_machinery[] = "it is part of what replaces functions";
+static const char in_fpu[] = "it moves the FPU's registers, which the guard of a replacement would move, too";
 static const char in_boot[] = "it runs once, before there is anything to replace it";
 
 const struct live_nopatch_row live_nopatch_rows[] = {
@@ -40,6 +41,18 @@ const struct live_nopatch_row live_nopatch_rows[] = {
     { "patch_roll_back", in_machinery },
     { "patch_version_faulted", in_machinery },
     { "reclaim_main", in_machinery },
+
+    { "fpu_save", in_fpu },
+    { "fpu_restore", in_fpu },
+    { "fpu_reset", in_fpu },
+    { "fpu_set_trap", in_fpu },
+    { "fpu_switch", in_fpu },
+    { "fpu_home", in_fpu },
+    { "live_fpu_trapped", in_fpu },
+    { "live_fpu_is_wanted", in_fpu },
+    { "live_fpu_give", in_fpu },
+    { "live_fpu_enter", in_fpu },
+    { "live_fpu_leave", in_fpu },
 
     { "kernel_main", in_boot },
 };

@@ -23,6 +23,10 @@ void live_limit_call(struct live_guard *guard, nanos_t limit);
 NORETURN void live_stop_landed(uint32_t kind, uint64_t rip, uint64_t rsp, uint64_t rbp);
 NORETURN void live_stop_returned(uint64_t rsp, uint64_t rbp);
 
+/* fpu.c: the two ends of a guard of the kernel; live.S does the same for a patch whose call used no FPU. */
+void live_fpu_enter(struct live_guard *guard);
+void live_fpu_leave(struct live_guard *guard);
+
 /* guard.c */
 const char *live_fault_name(uint32_t kind);
 struct live_guard *live_guard_in_force(const struct thread *thread);

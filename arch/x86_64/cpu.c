@@ -1,5 +1,5 @@
 /*
- * CPU set-up: features, control registers, GDT, TSS, IDT, FPU state.
+ * CPU set-up: features, control registers, GDT, TSS, IDT. FPU state: fpu.c.
  *
  * Calling sequence per CPU: cpu_detect_features() (once), cpu_init_tables(),
  * cpu_enable_features(). Leaves out: microcode, performance counters.
@@ -291,50 +291,4 @@ void cpu_init_tables(struct cpu *cpu, int32_t id)
         cpu_fill_idt(); /* one for all */
     struct table_register idtr = { sizeof idt - 1, (uint64_t)(uintptr_t)idt };
     __asm__ volatile("lidt %0\n\tltr %w1" : : "m"(idtr), "r"(SELECTOR_TSS) : "memory");
-}
-
-/* --- FPU state ---------------------------------------------------------- */
-
-static struct object_cache *fpu_cache;
-static void *fpu_clean;
-
-void fpu_init(void)
-{
-    fpu_cache = object_cache_create("fpu", ALIGN_UP(cpu_features.xsave_size, 64), 64);
-    if (fpu_cache == NULL || (fpu_clean = object_alloc_zeroed(fpu_cache)) == NULL)
-        panic("fpu: no memory for the clean state");
-    uint32_t mxcsr = 0x1f80; /* SDM vol. 1, 10.2.3: all exceptions masked */
-    __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
-    fpu_save(fpu_clean);
-    klog(LOG_INFO, "cpu", "%s, xcr0 %#llx, %u bytes of FPU state", cpu_features.brand,
-         (unsigned long long)cpu_features.xcr0, cpu_features.xsave_size);
-}
-
-const void *fpu_clean_state(void) { return fpu_clean; }
-
-void *fpu_alloc(void)
-{
-    void *area = object_alloc(fpu_cache);
-    if (area != NULL)
-        memcpy(area, fpu_clean, cpu_features.xsave_size);
-    return area;
-}
-
-void fpu_free(void *area) { object_free(fpu_cache, area); }
-void fpu_copy(void *destination, const void *source) { memcpy(destination, source, cpu_features.xsave_size); }
-
-void fpu_save(void *area)
-{
-    if (cpu_features.xsave)
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(0xffffffffu), "d"(0xffffffffu) : "memory");
-    else
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-}
-
-void fpu_restore(const void *area)
-{
-    if (cpu_features.xsave)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(0xffffffffu), "d"(0xffffffffu) : "memory");
-    else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }

@@ -149,13 +149,4 @@ static inline uint64_t tsc_read(void)
 #define RFLAGS_DF 0x400
 #define RFLAGS_AC 0x40000
 
-/* FPU state of world and ring-3 threads. */
-MUST_CHECK void *fpu_alloc(void);    /* a clean area; NULL: no memory */
-void fpu_free(void *area);
-void fpu_copy(void *destination, const void *source);
-void fpu_save(void *area);
-void fpu_restore(const void *area);
-void fpu_init(void);                 /* captures the clean state */
-const void *fpu_clean_state(void);
-
 #endif

@@ -12,10 +12,7 @@
  * return address, tells them apart: upper half is the world. Nothing is pushed
  * on the caller's stack.
  */
-#define CPU_CURRENT      8
-#define CPU_SYSCALL_RSP  16
-#define THREAD_STACK_TOP 0
-#define THREAD_ROLE      24
+#include <arch/x86_64/assembly.inc>
 
 #define FRAME_ROLE       (15 * 8)
 #define FRAME_VECTOR     (16 * 8)
@@ -27,42 +24,6 @@
 
 #define VECTOR_SYSCALL   0x100
 #define MSR_GS_BASE      0xc0000101
-
-.macro SAVE_REGISTERS
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-.endm
-
-.macro RESTORE_REGISTERS
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
-.endm
 
 .section .text.entry, "ax"
 
@@ -241,18 +202,10 @@ syscall_from_user:
 .type context_switch, @function
 context_switch:
     push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_PRESERVED
     mov %rsp, (%rdi)
     mov %rsi, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
+    POP_PRESERVED
     pop %rbp
     ret
 .size context_switch, . - context_switch

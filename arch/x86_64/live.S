@@ -6,42 +6,7 @@
  * A fault resumes at guard->resume with RSP = the guard and interrupts off; everything but RSP and the guard
  * is lost by then. RSP and role of a thread change together, with interrupts off, as in natives.S.
  */
-#define CPU_CURRENT         8
-
-#define THREAD_ROLE         24   /* followed by preempt_count: both are looked at together */
-#define THREAD_PREEMPT      28
-#define THREAD_LIVE_GUARD   64
-#define THREAD_LIVE_RSP     72
-#define THREAD_LIVE         80
-#define THREAD_LIVE_STOP    88   /* followed by live_callback_failed: both are looked at together */
-#define THREAD_HELD_COUNT   624
-#define THREAD_HELD_FLOOR   628
-#define THREAD_SIGNAL_CHECK 681
-
-#define GUARD_OUTER         0
-#define GUARD_RESUME        8
-#define GUARD_RSP           16
-#define GUARD_RBP           24
-#define GUARD_RBX           32
-#define GUARD_R12           40
-#define GUARD_R13           48
-#define GUARD_R14           56
-#define GUARD_R15           64
-#define GUARD_FAULT         72
-#define GUARD_CALL          80
-#define GUARD_LIVE_RSP      88
-#define GUARD_DEADLINE      96
-#define GUARD_KIND          104
-#define GUARD_MXCSR         108
-#define GUARD_X87           112
-#define GUARD_HELD_COUNT    116
-#define GUARD_HELD_FLOOR    120
-#define GUARD_PREEMPT       124
-#define GUARD_IRQS          128
-#define GUARD_TICKS         132
-#define GUARD_ARGUMENTS     136
-#define GUARD_SIZE          192
-#define FAULT_SIZE          400
+#include <arch/x86_64/assembly.inc>
 
 #define KIND_WORLD          1
 #define KIND_PATCH          3
@@ -58,9 +23,9 @@
 #define LIVE_THREAD_BASE    0
 #define LIVE_THREAD_FAULT   16
 
-#define ROLE_WORLD          1
 #define RFLAGS_IF           0x200
 #define RFLAGS_LOOKED_AT    0x40700 /* AC, DF, IF, TF: what live code must leave as the ABI has it */
+#define CR0_TS              8
 #define VECTOR_RESCHEDULE   0xf1
 #define STACK_RESERVE       16384   /* a call that finds less is refused */
 #define STACK_BYTES_MAX     4096
@@ -78,11 +43,7 @@
 live_enter:
     push %rbp
     mov %rsp, %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_PRESERVED
     mov %gs:CPU_CURRENT, %r11
     mov THREAD_LIVE_RSP(%r11), %r12
     mov CALL_STACK_BYTES(%r10), %r13
@@ -119,7 +80,7 @@ live_enter:
     mov %rbx, THREAD_LIVE_GUARD(%r11)
     mov CALL_TIME_LIMIT(%r10), %r12
     mov %rbx, %rsp
-    movl $0, THREAD_ROLE(%r11)   /* THREAD_IN_KERNEL */
+    movl $ROLE_KERNEL, THREAD_ROLE(%r11)
     sti
     test %r12, %r12
     jnz 4f
@@ -162,33 +123,17 @@ live_enter_leave:                /* interrupts off */
     jne 6f
 live_enter_done:
     mov %rbx, CALL_STATUS(%r10)
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
+    POP_PRESERVED
     pop %rbp
     ret
 
-4:  push %rax                    /* a time limit: its timer is armed; argument registers stay */
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %r8
-    push %r9
+4:  PUSH_ARGUMENTS               /* a time limit: its timer is armed */
     sub $8, %rsp
     mov %rbx, %rdi
     mov %r12, %rsi
     call live_limit_call
     add $8, %rsp
-    pop %r9
-    pop %r8
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
+    POP_ARGUMENTS
     jmp 1b
 
 8:  sti
@@ -207,11 +152,7 @@ live_enter_done:
     jmp live_enter_done
 
 live_enter_refuse:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
+    POP_PRESERVED
     pop %rbp
     mov %r10, %rdi
     lea live_refuse_call(%rip), %rax
@@ -302,7 +243,7 @@ live_world_gate:
     mov %gs:CPU_CURRENT, %r13
     cli
     mov %rbx, %rsp
-    movl $0, THREAD_ROLE(%r13)
+    movl $ROLE_KERNEL, THREAD_ROLE(%r13)
     mov GUARD_OUTER(%rbx), %rcx
     mov %rcx, THREAD_LIVE_GUARD(%r13)
     mov GUARD_LIVE_RSP(%rbx), %rcx
@@ -339,11 +280,7 @@ live_guard_run:
     push %rdi
     push %r8
     mov %rbp, GUARD_RSP(%rdi)
-    mov %rbx, GUARD_RBX(%rdi)
-    mov %r12, GUARD_R12(%rdi)
-    mov %r13, GUARD_R13(%rdi)
-    mov %r14, GUARD_R14(%rdi)
-    mov %r15, GUARD_R15(%rdi)
+    GUARD_KEEP_PRESERVED %rdi
     lea live_guard_run_faulted(%rip), %rax
     mov %rax, GUARD_RESUME(%rdi)
     mov %gs:CPU_CURRENT, %r11
@@ -363,11 +300,7 @@ live_guard_run:
 .type live_guard_run_faulted, @function
 live_guard_run_faulted:
     mov %rsp, %rdi
-    mov GUARD_RBX(%rdi), %rbx
-    mov GUARD_R12(%rdi), %r12
-    mov GUARD_R13(%rdi), %r13
-    mov GUARD_R14(%rdi), %r14
-    mov GUARD_R15(%rdi), %r15
+    GUARD_LOAD_PRESERVED %rdi
     mov GUARD_RSP(%rdi), %rsp
     mov $1, %eax
     pop %rbp
@@ -383,18 +316,8 @@ live_patch_enter:
     mov %rsp, %rbp
     sub $(GUARD_SIZE + FAULT_SIZE), %rsp
     mov %rbp, GUARD_RSP(%rsp)
-    mov %rbx, GUARD_RBX(%rsp)
-    mov %r12, GUARD_R12(%rsp)
-    mov %r13, GUARD_R13(%rsp)
-    mov %r14, GUARD_R14(%rsp)
-    mov %r15, GUARD_R15(%rsp)
-    mov %rdi, GUARD_ARGUMENTS(%rsp)
-    mov %rsi, (GUARD_ARGUMENTS + 8)(%rsp)
-    mov %rdx, (GUARD_ARGUMENTS + 16)(%rsp)
-    mov %rcx, (GUARD_ARGUMENTS + 24)(%rsp)
-    mov %r8, (GUARD_ARGUMENTS + 32)(%rsp)
-    mov %r9, (GUARD_ARGUMENTS + 40)(%rsp)
-    mov %rax, (GUARD_ARGUMENTS + 48)(%rsp)
+    GUARD_KEEP_PRESERVED %rsp
+    GUARD_KEEP_ARGUMENTS %rsp
     mov %r11, GUARD_CALL(%rsp)
     lea GUARD_SIZE(%rsp), %r10
     mov %r10, GUARD_FAULT(%rsp)
@@ -408,7 +331,16 @@ live_patch_enter:
     and $RFLAGS_IF, %r10d
     mov %r10d, GUARD_IRQS(%rsp)
     mov %gs:CPU_CURRENT, %r10
-    mov THREAD_LIVE_GUARD(%r10), %rbx
+    movq $0, GUARD_FPU_AREA(%rsp)
+    mov THREAD_FPU_TRAP(%r10), %ebx
+    xor $1, %ebx
+    mov %ebx, GUARD_FPU_SET(%rsp)
+    jz 1f
+    movl $1, THREAD_FPU_TRAP(%r10) /* as live_fpu_enter() */
+    mov %cr0, %rbx
+    or $CR0_TS, %rbx
+    mov %rbx, %cr0
+1:  mov THREAD_LIVE_GUARD(%r10), %rbx
     mov %rbx, GUARD_OUTER(%rsp)
     mov THREAD_LIVE_RSP(%r10), %rbx
     mov %rbx, GUARD_LIVE_RSP(%rsp)
@@ -434,17 +366,30 @@ live_patch_enter:
 2:  call *PATCH_TARGET(%r11)
     mov %gs:CPU_CURRENT, %r11
     mov THREAD_LIVE_GUARD(%r11), %r10
-    mov GUARD_OUTER(%r10), %rbx
+    cmpq $0, GUARD_FPU_AREA(%r10)
+    jne 5f
+    cmpl $0, GUARD_FPU_SET(%r10)
+    je 4f
+    movl $0, THREAD_FPU_TRAP(%r11)
+    clts
+4:  mov GUARD_OUTER(%r10), %rbx
     mov %rbx, THREAD_LIVE_GUARD(%r11)
 live_patch_leave:                /* R10 = the guard; RAX and RDX are returned */
     mov GUARD_RSP(%r10), %rsp
-    mov GUARD_RBX(%r10), %rbx
-    mov GUARD_R12(%r10), %r12
-    mov GUARD_R13(%r10), %r13
-    mov GUARD_R14(%r10), %r14
-    mov GUARD_R15(%r10), %r15
+    GUARD_LOAD_PRESERVED %r10
     pop %rbp
     ret
+5:  mov %r10, %rsp               /* it used the FPU */
+    push %rax
+    push %rdx
+    mov %r10, %rbx
+    mov %r10, %rdi
+    call live_fpu_leave
+    pop %rdx
+    pop %rax
+    mov %rbx, %r10
+    mov %gs:CPU_CURRENT, %r11
+    jmp 4b
 .size live_patch_enter, . - live_patch_enter
 
 .balign 16
@@ -460,18 +405,8 @@ live_patch_faulted:
     xor %edx, %edx
     jmp live_patch_leave
 1:  mov %rax, %r11
-    mov GUARD_ARGUMENTS(%r10), %rdi
-    mov (GUARD_ARGUMENTS + 8)(%r10), %rsi
-    mov (GUARD_ARGUMENTS + 16)(%r10), %rdx
-    mov (GUARD_ARGUMENTS + 24)(%r10), %rcx
-    mov (GUARD_ARGUMENTS + 32)(%r10), %r8
-    mov (GUARD_ARGUMENTS + 40)(%r10), %r9
-    mov (GUARD_ARGUMENTS + 48)(%r10), %rax
-    mov GUARD_RBX(%r10), %rbx
-    mov GUARD_R12(%r10), %r12
-    mov GUARD_R13(%r10), %r13
-    mov GUARD_R14(%r10), %r14
-    mov GUARD_R15(%r10), %r15
+    GUARD_LOAD_ARGUMENTS %r10
+    GUARD_LOAD_PRESERVED %r10
     mov GUARD_RSP(%r10), %rsp
     pop %rbp
     jmp *%r11

@@ -3,9 +3,7 @@
  * stack, with interrupts on. RSP and the thread's role change together, with
  * interrupts off; the caller's RSP waits in RBP, which the callee preserves.
  */
-#define CPU_CURRENT      8
-#define THREAD_STACK_TOP 0
-#define THREAD_ROLE      24
+#include <arch/x86_64/assembly.inc>
 
 .section .text, "ax"
 
@@ -29,12 +27,12 @@ native_enter:
     mov %gs:CPU_CURRENT, %r10
     mov THREAD_STACK_TOP(%r10), %rsp
     sub $8, %rsp                 /* 16-aligned before the call */
-    movl $0, THREAD_ROLE(%r10)   /* THREAD_IN_KERNEL */
+    movl $ROLE_KERNEL, THREAD_ROLE(%r10)
     sti
     call *%rax
     cli
     mov %gs:CPU_CURRENT, %r10
-    movl $1, THREAD_ROLE(%r10)   /* THREAD_IN_WORLD */
+    movl $ROLE_WORLD, THREAD_ROLE(%r10)
     mov %rbp, %rsp
     sti
     pop %rbp

@@ -24,6 +24,7 @@
 #include <kernel/time/time.h>
 #include <lib/parse.h>
 #include <lib/string.h>
+#include <live/guard.h>
 
 #define LOW_PAGES         4
 #define LOW_MEMORY_END    0xa0000
@@ -167,7 +168,7 @@ LOCAL int smp_prepare_cpu(struct cpu *cpu, int32_t id, uint32_t apic_id)
     }
     cpu->idle = thread_create_idle(id);
     cpu->current = cpu->idle;
-    return cpu->idle == NULL ? -ENOMEM : 0;
+    return cpu->idle == NULL ? -ENOMEM : live_fpu_add_cpu();
 }
 
 LOCAL void smp_discard_cpu(struct cpu *cpu)

@@ -223,6 +223,8 @@ void trap_dispatch(struct trap_frame *frame)
 {
     if (frame->vector == VECTOR_BREAKPOINT && frame->role == THREAD_IN_KERNEL && text_patch_breakpoint(frame))
         return; /* before anything that could be patched itself */
+    if (frame->vector == VECTOR_NO_FPU && frame->role == THREAD_IN_KERNEL && live_fpu_trapped(frame))
+        return;
     if (frame->vector < VECTOR_IRQ_BASE) {
         uint64_t address = trap_read_cr2();
         if (frame->role == THREAD_IN_KERNEL && trap_is_on_emergency_stack(frame))

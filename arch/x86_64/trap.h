@@ -20,6 +20,7 @@ struct trap_frame {
 #define VECTOR_NMI             2
 #define VECTOR_BREAKPOINT      3
 #define VECTOR_INVALID_OPCODE  6
+#define VECTOR_NO_FPU          7
 #define VECTOR_DOUBLE_FAULT    8
 #define VECTOR_STACK_SEGMENT   12
 #define VECTOR_GENERAL_PROTECTION 13

@@ -7,7 +7,7 @@
  */
 #include <abi/constants.h>
 #include <abi/errno.h>
-#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/fpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
@@ -63,8 +63,7 @@ LOCAL struct thread *clone_create_thread(const struct clone_request *request, st
     if (thread == NULL)
         return NULL;
     uint64_t flags = irqs_disable();
-    fpu_save(me->fpu);
-    fpu_copy(thread->fpu, me->fpu);
+    fpu_copy(thread->fpu, fpu_fetch_own());
     irqs_restore(flags);
     thread->fault_info = kzalloc(sizeof *thread->fault_info);
     thread->fs_base = request->flags & CLONE_SETTLS ? request->tls : me->fs_base;

@@ -8,6 +8,7 @@
 #include <abi/constants.h>
 #include <abi/errno.h>
 #include <arch/x86_64/cpu.h>
+#include <arch/x86_64/fpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
@@ -394,9 +395,7 @@ LOCAL void execute_reset_registers(const struct execution *e)
     frame->ss = SELECTOR_USER_DATA;
     frame->rflags = RFLAGS_IF | 2;
     uint64_t flags = irqs_disable();
-    fpu_copy(me->fpu, fpu_clean_state());
-    fpu_restore(me->fpu);
-    this_cpu()->fpu_owner = me;
+    fpu_set_own(fpu_clean_state());
     me->fs_base = me->gs_base = 0;
     msr_write(MSR_FS_BASE, 0);
     msr_write(MSR_KERNEL_GS_BASE, 0);

@@ -16,6 +16,7 @@
 #include <abi/errno.h>
 #include <abi/syscalls.h>
 #include <arch/x86_64/cpu.h>
+#include <arch/x86_64/fpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/trap.h>
@@ -474,10 +475,10 @@ LOCAL bool signal_is_on_alternate_stack(const struct thread *me, uint64_t rsp)
 }
 
 /* The XSAVE area as the ABI wants it at `target`: state, software bytes, closing magic. */
-LOCAL int signal_store_fpu(struct thread *me, struct user_ptr target)
+LOCAL int signal_store_fpu(struct user_ptr target)
 {
     uint64_t flags = irqs_disable();
-    fpu_save(me->fpu);
+    const void *state = fpu_fetch_own();
     irqs_restore(flags);
     uint32_t size = cpu_features.xsave_size;
     struct abi_fpx_sw_bytes software = { 0 };
@@ -487,7 +488,7 @@ LOCAL int signal_store_fpu(struct thread *me, struct user_ptr target)
         software.xfeatures = cpu_features.xcr0;
         software.xstate_size = size;
     }
-    int error = copy_to_user(target, me->fpu, size);
+    int error = copy_to_user(target, state, size);
     if (error == 0)
         error = copy_to_user(user_ptr_offset(target, FXSAVE_SOFTWARE_OFFSET), &software, sizeof software);
     if (error == 0 && cpu_features.xsave)
@@ -496,7 +497,7 @@ LOCAL int signal_store_fpu(struct thread *me, struct user_ptr target)
 }
 
 /* What a handler may have done to the saved state must not fault in XRSTOR. */
-LOCAL int signal_load_fpu(struct thread *me, struct user_ptr source)
+LOCAL int signal_load_fpu(struct user_ptr source)
 {
     uint8_t *area = kmalloc(cpu_features.xsave_size);
     if (area == NULL)
@@ -515,8 +516,7 @@ LOCAL int signal_load_fpu(struct thread *me, struct user_ptr source)
             memcpy(area + XSAVE_HEADER_OFFSET, &components, sizeof components);
         }
         uint64_t flags = irqs_disable();
-        fpu_copy(me->fpu, area);
-        fpu_restore(me->fpu);
+        fpu_set_own(area);
         irqs_restore(flags);
     }
     kfree(area);
@@ -546,7 +546,7 @@ LOCAL int signal_push_frame(struct trap_frame *frame, const struct abi_sigaction
 
     if (!me->process->is_world && action->handler.address >= USER_SPACE_END)
         return -EFAULT; /* IRETQ to an address that is not canonical would fault at CPL 0 */
-    int error = signal_store_fpu(me, fpu);
+    int error = signal_store_fpu(fpu);
     if (error != 0)
         return error;
     memset(&model, 0, sizeof model);
@@ -738,7 +738,7 @@ int signal_return(struct trap_frame *frame)
     if (world ? c->rip < DIRECT_MAP_BASE : c->rip >= USER_SPACE_END)
         return -EFAULT;
     if (!user_ptr_is_null(c->fpstate)) {
-        error = signal_load_fpu(me, c->fpstate);
+        error = signal_load_fpu(c->fpstate);
         if (error != 0)
             return error;
     }

@@ -18,6 +18,7 @@
 #include <abi/errno.h>
 #include <arch/x86_64/apic.h>
 #include <arch/x86_64/cpu.h>
+#include <arch/x86_64/fpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/paging.h>
 #include <arch/x86_64/sections.h>
@@ -234,6 +235,7 @@ void thread_put(struct thread *thread)
     irq_flags_t flags = spin_lock_irq(&threads_lock);
     list_remove(&thread->all_link);
     spin_unlock_irq(&threads_lock, flags);
+    live_fpu_end_thread(thread);
     if (thread->fpu != NULL)
         fpu_free(thread->fpu);
     if (thread->live != NULL)
@@ -551,14 +553,7 @@ LOCAL void thread_switch_to(struct cpu *cpu, struct thread *previous, struct thr
     next->last_started = now;
     next->switches++;
     next->state = THREAD_RUNNING;
-    /* A thread's registers stay loaded while only threads without FPU state run, and it does not run elsewhere. */
-    if (previous->fpu != NULL && previous->state != THREAD_DEAD)
-        fpu_save(previous->fpu);
-    if (next->fpu != NULL && (cpu->fpu_owner != next || next->fpu_cpu != cpu->id)) {
-        fpu_restore(next->fpu);
-        cpu->fpu_owner = next;
-        next->fpu_cpu = cpu->id;
-    }
+    fpu_switch(previous, next);
     thread_load_bases(cpu, previous, next);
     paddr_t root = next->root != 0 ? next->root : paging_kernel_root();
     if (root != cpu->root_loaded)

@@ -42,7 +42,7 @@ struct thread {
     uint64_t fs_base;            /* TLS of world and user threads */
     uint64_t gs_base;            /* GS of user threads */
     paddr_t root;                /* page tables; 0: the kernel's */
-    void *fpu;                   /* XSAVE area, 64-byte aligned; NULL: the thread uses no FPU state */
+    void *fpu;                   /* its program's XSAVE area (arch/x86_64/fpu.h); NULL: it has no FPU state */
 
     /* The live layer (live/guard.h), own thread but for live_stop. Offsets known to arch/x86_64/live.S. */
     struct live_guard *live_guard; /* the innermost guard or barrier in force; NULL: none */
@@ -50,6 +50,8 @@ struct thread {
     struct live_thread *live;    /* the live stack and the last fault; NULL: none yet */
     volatile uint32_t live_stop; /* enum live_fault_kind: its live call is to end. Set by any thread */
     uint32_t live_callback_failed; /* enum live_fault_kind: the world function that live code called has raised */
+    void *fpu_live;              /* XSAVE area of live code that the kernel called and that uses the FPU; NULL: none does */
+    uint32_t fpu_trap;           /* the kernel called live code that has not used the FPU yet: CR0.TS is set */
 
     uint32_t references;         /* atomic */
     int32_t id;                  /* tid; also the pid of a process's first thread */

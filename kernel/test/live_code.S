@@ -2,9 +2,7 @@
  * Live code of the tests (test_live_guard.c), which calls it all live between live_code_start and live_code_end; and the way
  * in and out of the world's role without a world. Functions that fault take what they need in RDI.
  */
-#define CPU_CURRENT      8
-#define THREAD_STACK_TOP 0
-#define THREAD_ROLE      24
+#include <arch/x86_64/assembly.inc>
 
 .section .text, "ax"
 
@@ -32,6 +30,10 @@ live_code_start:
     mov $0x3333, %r13d
     mov $0x4444, %r14d
     mov $0x5555, %r15d
+.endm
+
+.macro CLOBBER_VECTOR number
+    pcmpeqd %xmm\number, %xmm\number
 .endm
 
 FUNCTION live_code_read
@@ -160,6 +162,67 @@ FUNCTION live_code_red_zone
 3:  mov $1, %eax
     END
 
+/* Leaves other values in all registers of the FPU, and another rounding and exceptions on. RAX = 7. */
+FUNCTION live_code_vectors
+.set vector, 0
+.rept 16
+    .altmacro
+    CLOBBER_VECTOR %vector
+    .noaltmacro
+    .set vector, vector + 1
+.endr
+.rept 8
+    fldpi
+.endr
+    movl $0x7f00, -8(%rsp)
+    ldmxcsr -8(%rsp)
+    mov $7, %eax
+    END
+FUNCTION live_code_misaligned
+    CLOBBER
+    movaps %xmm0, -40(%rbp)
+    END
+/* RDI = { rounds, result }: a number that every step before has a part in, by SSE and the x87. */
+FUNCTION live_code_numbers
+    mov (%rdi), %rcx
+    mov $3, %eax
+    cvtsi2sd %eax, %xmm0
+    cvtsi2sd %eax, %xmm15
+    fld1
+1:  mulsd %xmm15, %xmm0
+    sqrtsd %xmm0, %xmm0
+    addsd %xmm15, %xmm0
+    movsd %xmm0, -8(%rsp)
+    faddl -8(%rsp)
+    fsqrt
+    dec %rcx
+    jnz 1b
+    fstpl -8(%rsp)
+    addsd -8(%rsp), %xmm0
+    movq %xmm0, 8(%rdi)
+    movq %xmm0, %rax
+    END
+/* Calls rdi(rsi) with numbers in the FPU; RAX = 0 if they are there afterwards. */
+FUNCTION live_code_numbers_over_call
+    push %rbx
+    sub $16, %rsp
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    mov $0x1234, %ebx
+    movq %rbx, %xmm9
+    push %rbx
+    fildl (%rsp)
+    call *%rax
+    fistpl (%rsp)
+    pop %rax
+    xor %rbx, %rax
+    movq %xmm9, %rcx
+    xor %rbx, %rcx
+    or %rcx, %rax
+    add $16, %rsp
+    pop %rbx
+    END
+
 .globl live_code_end
 live_code_end:
     nop
@@ -171,6 +234,17 @@ live_code_gate_slot:
     .quad 0
 
 .section .text, "ax"
+
+.macro FILL_VECTOR number
+    lea \number(%rdi), %rax
+    movq %rax, %xmm\number
+.endm
+.macro CHECK_VECTOR number
+    movq %xmm\number, %rcx
+    lea \number(%rdi), %rdx
+    xor %rdx, %rcx
+    or %rcx, %rax
+.endm
 
 /*
  * uint64_t live_test_as_world(uint64_t world_rsp, function, argument): calls function(argument) in the world's role on that stack. The
@@ -209,11 +283,7 @@ FUNCTION live_test_as_world
  * RAX, or UINT64_MAX when a callee-saved register has changed.
  */
 FUNCTION live_test_call
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_PRESERVED
     sub $8, %rsp
     mov $101, %ebx
     mov $102, %r12d
@@ -239,20 +309,12 @@ FUNCTION live_test_call
     cmp $515, %rcx
     je 1f
     mov $-1, %rax
-1:  pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
+1:  POP_PRESERVED
     END
 
 /* uint64_t live_test_patched(struct live_patch_call *patch, a, b): a call of a function that was replaced, with eight arguments as above. */
 FUNCTION live_test_patched
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_PRESERVED
     sub $8, %rsp
     mov $101, %ebx
     mov $102, %r12d
@@ -277,11 +339,50 @@ FUNCTION live_test_patched
     cmp $515, %rcx
     je 1f
     mov $-1, %rax
-1:  pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
+1:  POP_PRESERVED
+    END
+
+/* void live_test_fill_vectors(uint64_t seed): numbers in all XMM registers and three of the x87's. */
+FUNCTION live_test_fill_vectors
+.set vector, 0
+.rept 16
+    .altmacro
+    FILL_VECTOR %vector
+    .noaltmacro
+    .set vector, vector + 1
+.endr
+    fninit
+    mov %rdi, -8(%rsp)
+    fildl -8(%rsp)
+    fildl -8(%rsp)
+    fildl -8(%rsp)
+    END
+
+/* uint64_t live_test_check_vectors(uint64_t seed): 0 if they are as live_test_fill_vectors() left them, MXCSR clean. */
+FUNCTION live_test_check_vectors
+    xor %eax, %eax
+.set vector, 0
+.rept 16
+    .altmacro
+    CHECK_VECTOR %vector
+    .noaltmacro
+    .set vector, vector + 1
+.endr
+.rept 3
+    fistpl -8(%rsp)
+    mov -8(%rsp), %ecx
+    xor %edi, %ecx
+    or %rcx, %rax
+.endr
+    fnstsw -8(%rsp)
+    movzwl -8(%rsp), %ecx
+    and $0x3841, %ecx            /* empty, and no fault of the stack */
+    or %rcx, %rax
+    stmxcsr -8(%rsp)
+    mov -8(%rsp), %ecx
+    and $0xffc0, %ecx
+    xor $0x1f80, %ecx
+    or %rcx, %rax
     END
 
 .section .note.GNU-stack, "", @progbits

@@ -28,6 +28,13 @@ uint64_t live_code_sum(uint64_t a, uint64_t b);
 uint64_t live_code_gate(uint64_t a, uint64_t b);
 uint64_t live_code_red_zone(uint64_t rounds, uint64_t unused);
 
+uint64_t live_code_vectors(uint64_t unused, uint64_t unused_too);
+uint64_t live_code_misaligned(uint64_t unused, uint64_t unused_too);
+uint64_t live_code_numbers(uint64_t work, uint64_t unused);
+uint64_t live_code_numbers_over_call(uint64_t function, uint64_t argument);
+
+void live_test_fill_vectors(uint64_t seed);
+uint64_t live_test_check_vectors(uint64_t seed);
 uint64_t live_test_as_world(uint64_t world_rsp, uint64_t (*function)(uint64_t), uint64_t argument);
 uint64_t live_test_call(struct live_call *call, uint64_t a, uint64_t b);
 uint64_t live_test_patched(struct live_patch_call *patch, uint64_t a, uint64_t b);
