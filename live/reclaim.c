@@ -2,6 +2,7 @@
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/smp.h>
+#include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
 #include <kernel/sched/thread.h>
@@ -13,6 +14,8 @@
 
 #define ITEMS_PER_SCAN 128
 #define SCAN_ROUNDS    1000 /* a thread may be on its way between CPUs each time one looks */
+#define INSIST_ROUNDS  50   /* so often a running thread may be found in the kernel before its CPU must look at its stack */
+#define ROUND_PAUSE    NANOS_PER_MILLISECOND
 
 static struct spinlock retired_lock = SPINLOCK_INIT("retired code", LOCK_RANK_LEAF);
 static struct list retired = LIST_INIT(retired); /* retired_lock; struct live_retired.link */
@@ -74,14 +77,48 @@ LOCAL void reclaim_scan_saved(struct thread *thread, void *unused)
         reclaim_scan_stacks(thread, thread->saved_rsp);
 }
 
-/* On each other CPU, in interrupt context: what it interrupted lies above this frame. */
-LOCAL void reclaim_scan_here(void *unused)
+/*
+ * Is the thread in world code or ring 3, with no call of live code under way, at some moment of this look? Then its kernel stack and its
+ * live stack were empty at that moment: what it had there before is gone, and what it enters from the interrupt of this scan on is not retired. The guard first:
+ * a thread that has none and is outside later is not in a callback of an old call.
+ */
+LOCAL bool reclaim_is_outside(const struct thread *thread)
 {
-    (void)unused;
+    return __atomic_load_n(&thread->live_guard, __ATOMIC_ACQUIRE) == NULL
+        && __atomic_load_n(&thread->role, __ATOMIC_ACQUIRE) != THREAD_IN_KERNEL;
+}
+
+/* The frame of the interrupt that this runs in: above the last frame of the chain, which began with RBP = 0 (entry.S). */
+LOCAL const struct trap_frame *reclaim_interrupted(void)
+{
+    const uint64_t *link = __builtin_frame_address(0); /* saved RBP, return address */
+    while (link[0] != 0)
+        link = (const uint64_t *)(uintptr_t)link[0];
+    return (const struct trap_frame *)(link + 2);
+}
+
+/*
+ * On each other CPU, in interrupt context. Other CPUs are to lose as little time as can be: a stack is looked at here only
+ * if the thread never leaves the kernel, or, with `insist`, because it did not leave it in time. Else
+ * the interrupt orders what this CPU does, and the reclaim thread sees by itself when the thread is outside or switched out.
+ */
+LOCAL void reclaim_look_here(void *insist)
+{
     struct thread *me = thread_current();
-    reclaim_scan_stacks(me, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+    const struct trap_frame *frame = reclaim_interrupted();
+    if (frame->role == THREAD_IN_KERNEL || me->live_guard != NULL) {
+        if (!*(const bool *)insist && me->process != NULL)
+            return;
+        reclaim_scan_stacks(me, (uint64_t)(uintptr_t)frame);
+    }
     __atomic_store_n(&me->stack_scan, scan.number, __ATOMIC_RELEASE);
 }
+
+struct reclaim_round {
+    bool interrupted; /* every CPU has had the interrupt of this scan */
+    bool again;       /* something was left to see when the round began */
+    bool unseen;      /* something still is */
+};
 
 /*
  * A new thread is looked at each time, because its creator may not have written its first frame yet; a round in
@@ -89,27 +126,35 @@ LOCAL void reclaim_scan_here(void *unused)
  */
 LOCAL void reclaim_visit_thread(struct thread *thread, void *context)
 {
-    bool *again = context;
+    struct reclaim_round *round = context;
     if (__atomic_load_n(&thread->stack_scan, __ATOMIC_ACQUIRE) == scan.number || thread == thread_current())
         return;
+    if (thread_is_idle(thread) && !(smp_online() & CPU_BIT(thread->cpu)))
+        return; /* of a CPU that was left out: it never ran */
     bool is_new = thread->state == THREAD_NEW;
     bool seen = thread_visit_saved(thread, reclaim_scan_saved, NULL);
     if (is_new && seen)
         return;
-    *again = true;
-    if (seen)
+    round->again = true;
+    if (seen || (round->interrupted && reclaim_is_outside(thread)))
         __atomic_store_n(&thread->stack_scan, scan.number, __ATOMIC_RELEASE);
+    else
+        round->unseen = true;
 }
 
 /* False: some thread was never seen. */
 LOCAL bool reclaim_look_everywhere(void)
 {
-    for (int round = 0; round < SCAN_ROUNDS; round++) {
-        bool again = false;
-        thread_for_each(reclaim_visit_thread, &again);
-        if (!again)
+    for (int number = 0; number < SCAN_ROUNDS; number++) {
+        struct reclaim_round round = { .interrupted = number > 0 };
+        thread_for_each(reclaim_visit_thread, &round);
+        if (!round.again)
             return true;
-        smp_call_others(reclaim_scan_here, NULL);
+        bool insist = number > 0;
+        if (round.unseen && number % INSIST_ROUNDS == 0)
+            smp_call_others(reclaim_look_here, &insist);
+        else if (round.unseen)
+            (void)!thread_sleep_until(clock_monotonic() + ROUND_PAUSE, false);
     }
     return false;
 }

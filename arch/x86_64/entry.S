@@ -57,6 +57,8 @@ trap_stubs:
     push $vector
     .if (vector == 1) || (vector == 2) || (vector == 8) || (vector == 18)
     jmp trap_entry_paranoid
+    .elseif vector == 3
+    jmp trap_entry_breakpoint
     .else
     jmp trap_entry
     .endif
@@ -81,6 +83,33 @@ trap_entry:
     call trap_dispatch
     jmp trap_return
 .size trap_entry, . - trap_entry
+
+/*
+ * A call that meets the breakpoint of an entry which is being patched goes on where that leads, at once: text_patch.c, whose
+ * text_patch_breakpoint() is the same in C, for breakpoints that come late. No memory but the IST stack is needed, nor GS.
+ */
+.globl trap_entry_breakpoint
+.type trap_entry_breakpoint, @function
+trap_entry_breakpoint:
+    push %rax
+    push %rcx
+    mov 32(%rsp), %rax           /* RIP, above the vector and the error code */
+    dec %rax
+    cmp text_patch_changing_entry(%rip), %rax
+    jne 1f
+    mov text_patch_changing_target(%rip), %rcx
+    cmp text_patch_changing_entry(%rip), %rax /* still: the target is this one's */
+    jne 1f
+    mov %rcx, 32(%rsp)
+    lock incq text_patch_breakpoint_count(%rip)
+    pop %rcx
+    pop %rax
+    add $16, %rsp                /* vector, error */
+    iretq
+1:  pop %rcx
+    pop %rax
+    jmp trap_entry
+.size trap_entry_breakpoint, . - trap_entry_breakpoint
 
 /*
  * Resumes the frame at RSP. trap_prepare_return() has done signals and

@@ -13,9 +13,10 @@
 
 static const uint8_t entry_nop[TEXT_PATCH_SIZE] = { 0x0f, 0x1f, 0x44, 0x00, 0x08 }; /* of -fpatchable-function-entry=5 */
 
-/* The entry that is being changed, and where its breakpoint leads; 0: none. */
-static volatile uint64_t changing_entry, changing_target;
-static volatile uint64_t breakpoint_count, late_breakpoint_count;
+/* The entry that is being changed, and where its breakpoint leads; 0: none. Also read by trap_entry_breakpoint (entry.S), which
+ * does what text_patch_breakpoint() does for a breakpoint that comes in time. */
+volatile uint64_t text_patch_changing_entry, text_patch_changing_target, text_patch_breakpoint_count;
+static volatile uint64_t late_breakpoint_count;
 
 bool text_is_patchable(vaddr_t entry)
 {
@@ -59,12 +60,12 @@ LOCAL void text_patch_write(vaddr_t entry, const uint8_t bytes[TEXT_PATCH_SIZE],
 {
     static const uint8_t breakpoint[1] = { OPCODE_INT3 };
     volatile uint8_t *alias = phys_to_virt(virt_to_phys((const void *)(uintptr_t)entry));
-    changing_target = target;
-    __atomic_store_n(&changing_entry, entry, __ATOMIC_SEQ_CST);
+    text_patch_changing_target = target;
+    __atomic_store_n(&text_patch_changing_entry, entry, __ATOMIC_SEQ_CST);
     text_patch_store(alias, breakpoint, 0, 0);
     text_patch_store(alias, bytes, 1, TEXT_PATCH_SIZE - 1);
     text_patch_store(alias, bytes, 0, 0);
-    __atomic_store_n(&changing_entry, 0, __ATOMIC_SEQ_CST); /* nobody is between the int3 and its handler any more */
+    __atomic_store_n(&text_patch_changing_entry, 0, __ATOMIC_SEQ_CST); /* nobody is between the int3 and its handler any more */
 }
 
 int text_patch_jump(vaddr_t entry, vaddr_t target)
@@ -119,12 +120,12 @@ bool text_patch_breakpoint(struct trap_frame *frame)
     uint64_t entry = frame->rip - 1;
     /* A late one may meet the next change: neither its entry was seen, nor what was there before. So look twice. */
     for (int look = 0; look < 2; look++) {
-        bool is_changing = entry == __atomic_load_n(&changing_entry, __ATOMIC_SEQ_CST);
-        uint64_t target = __atomic_load_n(&changing_target, __ATOMIC_SEQ_CST);
+        bool is_changing = entry == __atomic_load_n(&text_patch_changing_entry, __ATOMIC_SEQ_CST);
+        uint64_t target = __atomic_load_n(&text_patch_changing_target, __ATOMIC_SEQ_CST);
         /* Still: of a late one the change may have ended and the next begun, which cannot end without this CPU. */
-        if (is_changing && entry == __atomic_load_n(&changing_entry, __ATOMIC_SEQ_CST)) {
+        if (is_changing && entry == __atomic_load_n(&text_patch_changing_entry, __ATOMIC_SEQ_CST)) {
             frame->rip = target;
-            __atomic_add_fetch(&breakpoint_count, 1, __ATOMIC_RELAXED);
+            __atomic_add_fetch(&text_patch_breakpoint_count, 1, __ATOMIC_RELAXED);
             return true;
         }
         if (text_patch_late_breakpoint(frame, entry))
@@ -133,4 +134,4 @@ bool text_patch_breakpoint(struct trap_frame *frame)
     return false;
 }
 
-uint64_t text_patch_breakpoints(void) { return breakpoint_count; }
+uint64_t text_patch_breakpoints(void) { return text_patch_breakpoint_count; }

@@ -35,6 +35,9 @@ const TRIM_STEP: usize = 64 << 20;
 const SMALL_TRIM_STEP: usize = 4 << 20;
 /// malloc asks the kernel for this much beyond what it needs: start-up takes 80 calls of brk without.
 const HEAP_STEP: i32 = 1 << 20;
+/// Blocks from this size on are mapped one by one. libtcc takes 772 KiB for each compilation: giving these back by munmap
+/// would interrupt every CPU.
+const MAP_STEP: i32 = 1 << 20;
 /// How far a thread may go above it after its request has failed.
 const GRACE: usize = 1 << 20;
 /// A process that has less than this cannot run the interpreter.
@@ -238,7 +241,10 @@ unsafe impl GlobalAlloc for Allocator {
 /// Sets the limits and what happens at them. Before the interpreter runs.
 pub fn install() {
     // SAFETY: an option of malloc's, set before there is a second thread.
-    unsafe { libc::mallopt(libc::M_TOP_PAD, HEAP_STEP) };
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, HEAP_STEP);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAP_STEP);
+    }
     signal::set_host_check(check);
     std::alloc::set_alloc_error_hook(|_| std::panic::resume_unwind(Box::new(unwind::OutOfMemory)));
     set_limit(limit().map(|limit| limit.max(LEAST_LIMIT)));
