@@ -5,6 +5,7 @@ it by the module polyglot.
 """
 
 import _live
+from _livenames import Names
 from collections import namedtuple
 
 from _livevalues import (
@@ -24,7 +25,7 @@ class ReplaceError(RuntimeError):
 
 # --- the namespaces --------------------------------------------------------------------------------------
 
-class Namespace:
+class Namespace(Names):
     """polyglot.live: names of code that was typed or linked; polyglot.kernel: the kernel's names, and what live code added.
 
     NAME               a function (call it: arguments are checked, faults raise KernelFault) or a variable's value
@@ -46,7 +47,8 @@ class Namespace:
             raise AttributeError(f"polyglot.{self._title} has no {name!r}{where}")
         return symbol
 
-    def __getattr__(self, name):
+    def find_name(self, name):
+        """What is no attribute: Names calls this, and keeps functions until names change."""
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         return self[name]

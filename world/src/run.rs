@@ -36,6 +36,7 @@ fn build(settings: Settings) -> Interpreter {
     modules.retain(|module| module.name.as_str() != "_posixsubprocess"); // it forks; process.rs has another
     modules.push(polyglot::module_def(&builder.ctx));
     modules.push(live::native::module_def(&builder.ctx));
+    modules.push(live::namespace::module_def(&builder.ctx));
     modules.extend(process::module_defs(&builder.ctx));
     modules.push(live::prompt::module_def(&builder.ctx));
     builder

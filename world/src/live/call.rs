@@ -129,8 +129,8 @@ impl Cif {
 }
 
 thread_local! {
-    /// This thread has its live stack.
-    static PREPARED: Cell<bool> = const { Cell::new(false) };
+    /// live_enter's address, once this thread has its live stack; 0 before.
+    static ENTRY: Cell<usize> = const { Cell::new(0) };
     /// What a callback raised, for the call that it ended.
     static RAISED: RefCell<Option<PyBaseExceptionRef>> = const { RefCell::new(None) };
 }
@@ -145,13 +145,18 @@ fn not_here(vm: &VirtualMachine) -> PyBaseExceptionRef {
 }
 
 /// The entry of guarded calls; this thread gets its live stack.
+#[inline]
 fn entry(vm: &VirtualMachine) -> PyResult<usize> {
+    let known = ENTRY.get();
+    if known != 0 { Ok(known) } else { prepare(vm) }
+}
+
+#[cold]
+fn prepare(vm: &VirtualMachine) -> PyResult<usize> {
     let enter = natives::live_enter().ok_or_else(|| not_here(vm))?;
-    if !PREPARED.get() {
-        super::exports::register();
-        control::operate(control::PREPARE, &mut [0u8; 0]).map_err(|error| super::native::os_error(&error, "the live stack", vm))?;
-        PREPARED.set(true);
-    }
+    super::exports::register();
+    control::operate(control::PREPARE, &mut [0u8; 0]).map_err(|error| super::native::os_error(&error, "the live stack", vm))?;
+    ENTRY.set(enter);
     Ok(enter)
 }
 

@@ -115,11 +115,25 @@ impl Callback {
         let mut objects = Vec::with_capacity(self.parameters.len());
         for (index, parameter) in self.parameters.iter().enumerate() {
             // SAFETY: libffi gives one pointer for each parameter, to a value of its size.
-            let bytes = unsafe { std::slice::from_raw_parts((*arguments.add(index)).cast::<u8>(), parameter.size) };
-            objects.push(parameter.object_of_bytes(bytes, vm)?);
+            let value = unsafe { *arguments.add(index) }.cast::<u8>();
+            objects.push(if parameter.is_word() {
+                let mut word = 0u64;
+                // SAFETY: as above, and a word is at least as large.
+                unsafe { std::ptr::copy_nonoverlapping(value, (&raw mut word).cast(), parameter.size) };
+                parameter.object_of_word(word, vm)?
+            } else {
+                // SAFETY: as above.
+                parameter.object_of_bytes(unsafe { std::slice::from_raw_parts(value, parameter.size) }, vm)?
+            });
         }
-        let returned = function.call(objects, vm)?;
-        if !self.is_void {
+        let returned = function.call(objects, vm)?; // for Python functions faster than vectorcall (counted)
+        if self.result.is_word() {
+            let mut held = Held::default();
+            let word = self.result.word(&self.name, &returned, &mut held, vm)?;
+            // SAFETY: libffi's room for a result has at least a word.
+            unsafe { result.cast::<u64>().write(word) };
+            std::mem::forget(held); // the C code has the pointer now
+        } else if !self.is_void {
             let mut held = Held::default();
             let words = self.result.bytes(&self.name, &returned, &mut held, vm)?;
             // SAFETY: libffi's room for a result has at least a word, and a structure's size.

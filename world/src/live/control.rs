@@ -7,6 +7,7 @@
 
 use crate::natives;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const LOAD: u32 = 1;
 pub const UNLOAD: u32 = 2;
@@ -251,12 +252,27 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|&byte| byte == 0).next().unwrap_or(&[])).into_owned()
 }
 
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// How often what a name means may have changed, its type included: what was found under one count holds as long as it stays.
+pub fn changes() -> u64 {
+    CHANGES.load(Ordering::Acquire)
+}
+
+/// Something a name means has just changed.
+pub fn note_change() {
+    CHANGES.fetch_add(1, Ordering::AcqRel);
+}
+
 /// One operation; `request` is its structure. The kernel's result >= 0, or the error.
 pub fn operate<T>(operation: u32, request: &mut T) -> io::Result<u64> {
     let Some(control) = natives::live_control() else {
         return Err(io::Error::from_raw_os_error(libc::ENOSYS));
     };
     let result = control(operation, std::ptr::from_mut(request) as u64, size_of::<T>() as u64);
+    if matches!(operation, LOAD | UNLOAD | WORLD_EXPORTS | REPLACE | RESTORE) {
+        note_change();
+    }
     if result < 0 { Err(io::Error::from_raw_os_error(-result as i32)) } else { Ok(result as u64) }
 }
 

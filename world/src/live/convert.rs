@@ -15,9 +15,12 @@ use rustpython_vm::{
     protocol::{BufferFlags, PyBuffer},
 };
 
-/// What must live until the call is back.
+/// What must live until the call is back. Most calls have nothing.
 #[derive(Default)]
-pub struct Held {
+pub struct Held(Option<Box<Things>>);
+
+#[derive(Default)]
+struct Things {
     buffers: Vec<PyBuffer>,
     copies: Vec<Vec<u8>>,
     objects: Vec<PyObjectRef>,
@@ -111,6 +114,7 @@ impl Parameter {
         }
     }
 
+    #[inline]
     fn int(&self, name: &str, int: &PyInt, size: u32, signed: bool, vm: &VirtualMachine) -> PyResult<u64> {
         let bits = size * 8;
         if let Ok(value) = i64::try_from(int.as_bigint()) {
@@ -158,16 +162,16 @@ impl Parameter {
             if vm.is_none(&known) {
                 let borrowed = callback::borrow(object.clone(), to, vm)?;
                 let address = borrowed.address();
-                held.callbacks.push(borrowed);
+                held.things().callbacks.push(borrowed);
                 return Ok(address);
             }
-            held.objects.push(object.clone());
+            held.things().objects.push(object.clone());
             return u64::try_from_object(vm, known);
         }
         // Objects of ours and of ctypes know best what they are.
         let known = hook("pointer", vm)?.call((object.clone(), to.0, self.spelled.clone(), name), vm)?;
         if !vm.is_none(&known) {
-            held.objects.push(object.clone());
+            held.things().objects.push(object.clone());
             return u64::try_from_object(vm, known);
         }
         let flags = if is_const { BufferFlags::SIMPLE } else { BufferFlags::WRITABLE };
@@ -176,7 +180,7 @@ impl Parameter {
         let found = buffer.as_contiguous().map(|bytes| (bytes.as_ptr() as u64, bytes.len()));
         let Some((address, length)) = found else { return Err(self.wrong(name, "contiguous memory", object, vm)) };
         self.long_enough(name, length, size, vm)?;
-        held.buffers.push(buffer);
+        held.things().buffers.push(buffer);
         Ok(address)
     }
 
@@ -226,13 +230,18 @@ impl Parameter {
 }
 
 impl Held {
+    fn things(&mut self) -> &mut Things {
+        self.0.get_or_insert_default()
+    }
+
     /// A copy with a NUL behind it.
     fn copy(&mut self, bytes: &[u8]) -> u64 {
         let mut copy = Vec::with_capacity(bytes.len() + 1);
         copy.extend_from_slice(bytes);
         copy.push(0);
-        self.copies.push(copy);
-        self.copies.last().expect("just pushed").as_ptr() as u64
+        let address = copy.as_ptr() as u64; // stays when the vector of vectors grows
+        self.things().copies.push(copy);
+        address
     }
 }
 

@@ -200,6 +200,7 @@ impl TypeTable {
         let debug = Arc::new(Debug::parse(module, &object)?);
         let count = self.index(&debug);
         self.pool.debugs.insert(module, debug);
+        super::control::note_change();
         Ok(count)
     }
 
@@ -214,6 +215,7 @@ impl TypeTable {
         pool.typedefs.retain(|_, place| place.module != module);
         pool.constants.retain(|_, place| place.module != module);
         pool.symbols.retain(|_, place| place.module != module);
+        super::control::note_change();
     }
 
     /// Reads the kernel's debug data once. False: there is none.

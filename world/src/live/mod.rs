@@ -9,7 +9,7 @@
 //! | load.rs | linking an object: SSE scan, types, messages |
 //! | call.rs, convert.rs, callback.rs | guarded calls from Python, and back |
 //! | names.rs, replace.rs, exports.rs | C declarations read; versions of kernel functions; what live code may call here |
-//! | native.rs | the Python module `_live` (python/live.py makes it pleasant) |
+//! | native.rs, namespace.rs | the Python modules `_live` and `_livenames` (python/live.py makes them pleasant) |
 //! | c/ | the C compiler: cells, the session |
 //! | prompt.rs | the Python module `_live_c` (python/c_prompt.py is the prompt) |
 
@@ -26,6 +26,7 @@ pub mod exports;
 pub mod lines;
 pub mod load;
 pub mod names;
+pub mod namespace;
 pub mod native;
 pub mod prompt;
 pub mod replace;

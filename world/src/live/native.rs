@@ -64,8 +64,8 @@ mod _live {
     use super::super::values;
     use super::{HOOKS, os_error};
     use rustpython_vm::{
-        Py, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass,
-        builtins::{PyBytes, PyDictRef, PyStrRef},
+        Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass,
+        builtins::{PyBaseExceptionRef, PyBytes, PyDictRef, PyStrRef},
         convert::ToPyObject,
         function::{ArgBytesLike, FuncArgs, OptionalArg},
         types::{Callable, Representable},
@@ -603,7 +603,30 @@ mod _live {
             Plan::new(&table, id).map(|plan| (plan, id))
         };
         let (plan, ty) = made.map_err(|why| vm.new_type_error(format!("{name}: {why}")))?;
+        Function::class(&vm.ctx).slots().vectorcall.store(Some(vectorcall));
         Ok(Function { name, address, ty, plan, limit: AtomicU64::new(0) })
+    }
+
+    /// A call by position, without the structures that keywords need.
+    fn vectorcall(
+        zelf: &PyObject,
+        mut arguments: Vec<PyObjectRef>,
+        count: usize,
+        keywords: Option<&[PyObjectRef]>,
+        vm: &VirtualMachine,
+    ) -> PyResult {
+        let zelf = zelf.downcast_ref::<Function>().expect("the slot of this type alone");
+        if keywords.is_some_and(|names| !names.is_empty()) {
+            return Err(zelf.no_keywords(vm));
+        }
+        arguments.truncate(count);
+        zelf.plan.call(&zelf.name, zelf.address, zelf.limit.load(Ordering::Relaxed), &arguments, vm)
+    }
+
+    impl Function {
+        fn no_keywords(&self, vm: &VirtualMachine) -> PyBaseExceptionRef {
+            vm.new_type_error(format!("{}() takes no keyword arguments", self.name))
+        }
     }
 
     #[pyclass(with(Callable, Representable))]
@@ -656,7 +679,7 @@ mod _live {
 
         fn call(zelf: &Py<Self>, arguments: FuncArgs, vm: &VirtualMachine) -> PyResult {
             if !arguments.kwargs.is_empty() {
-                return Err(vm.new_type_error(format!("{}() takes no keyword arguments", zelf.name)));
+                return Err(zelf.no_keywords(vm));
             }
             let limit = zelf.limit.load(Ordering::Relaxed);
             zelf.plan.call(&zelf.name, zelf.address, limit, &arguments.args, vm)

@@ -206,11 +206,13 @@ impl TypeTable {
     /// A function or variable has this type from now on.
     pub fn define(&mut self, symbol: Symbol) {
         self.symbols.insert(symbol.name.clone(), Arc::new(symbol));
+        super::control::note_change();
     }
 
     /// The name's meaning goes: what was loaded from DWARF under this name is found again.
     pub fn forget(&mut self, name: &str) {
         self.symbols.remove(name);
+        super::control::note_change();
     }
 
     pub fn lookup(&mut self, name: &str) -> Option<Arc<Symbol>> {
