@@ -3,7 +3,7 @@
 
 import subprocess
 
-from conftest import ROOT, vm
+from conftest import PATIENCE, ROOT, vm
 
 PROGRAM = ROOT / "tests" / "system" / "file_operations.py"
 WORLD = ROOT / "build" / "world.elf"
@@ -12,7 +12,7 @@ SEEDS = ("1", "26")
 
 def test_file_operations_as_on_linux():
     hosted = subprocess.run([WORLD, PROGRAM, *SEEDS], capture_output=True, timeout=300, check=True)
-    inside = vm("exec", PROGRAM, *SEEDS, "--timeout", 280)
+    inside = vm("exec", PROGRAM, *SEEDS, "--timeout", 280 * PATIENCE)
     assert inside.status == 0, inside.stderr
     ours, linux = inside.stdout.splitlines(), hosted.stdout.splitlines()
     assert len(linux) > 10000

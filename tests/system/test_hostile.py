@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, vm
+from conftest import PATIENCE, ROOT, vm
 from test_programs import BUILD, SOURCES, check_leaks, parse
 
 HOSTILE = SOURCES / "hostile"
@@ -49,7 +49,7 @@ def run_inside(tmp_path, programs, name, lines, *options):
     program = tmp_path / "suite.py"
     program.write_text("import sys\nsys.path.insert(0, '/host')\nfrom leaks import settle\nfrom watch import watch\n"
                        "settle('before')\n" + lines + "settle('after')\n")
-    result = vm("exec", program, "--with", share, "--timeout", 500, *options, timeout=560)
+    result = vm("exec", program, "--with", share, "--timeout", 500 * PATIENCE, *options, timeout=560)
     assert result.status == 0, result.stdout.decode()[-1000:] + result.stderr[-3000:]
     return parse(result.stdout)
 

@@ -3,7 +3,7 @@
 import re
 
 
-from conftest import vm
+from conftest import PATIENCE, vm
 from polyglot_vm.machine import ROOT
 
 PROGRAM = """
@@ -26,7 +26,7 @@ def test_devices_and_the_speaker(run_inside):
 
 
 def test_edu_driver_demo():
-    result = vm("exec", ROOT / "demo" / "edu_driver.py", "--device", "edu", "--timeout", 200)
+    result = vm("exec", ROOT / "demo" / "edu_driver.py", "--device", "edu", "--timeout", 200 * PATIENCE)
     lines = result.stdout.decode().splitlines()
     assert result.status == 0, result.stderr
     assert lines == ["before: ['']", "typed in: ['edu']", "5! = 5", "corrected: 5! = 120", "a faulty version: Input/output error",

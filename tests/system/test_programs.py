@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, vm
+from conftest import PATIENCE, ROOT, vm
 
 SOURCES = ROOT / "tests" / "programs"
 BUILD = ROOT / "build" / "tests" / "programs"
 TREE = ROOT / "build" / "programs"
 WORLD = ROOT / "build" / "world.elf"
-LIMIT = int(os.environ.get("PROGRAM_LIMIT", "120"))
+LIMIT = int(os.environ.get("PROGRAM_LIMIT", 120 * PATIENCE))
 COMPILERS = {
     "glibc": ["cc", "-static", "-O1", "-pthread"],
     "static-pie": ["cc", "-static-pie", "-O2", "-pthread"],
@@ -108,7 +108,7 @@ def on_linux(built, tmp_path_factory):
     plan = {"work": str(folder / "work"), "path": f"{TREE}/usr/bin:{TREE}/usr/sbin", "limit": LIMIT,
             "cases": cases(BUILD, SOURCES, f"{TREE}/usr/bin/bash", str(WORLD))}
     (folder / "cases.json").write_text(json.dumps(plan))
-    result = subprocess.run([WORLD, SOURCES / "run.py", folder / "cases.json"], capture_output=True, timeout=500)
+    result = subprocess.run([WORLD, SOURCES / "run.py", folder / "cases.json"], capture_output=True, timeout=500 * PATIENCE)
     assert result.returncode == 0, result.stderr.decode()
     return parse(result.stdout)
 
@@ -134,7 +134,7 @@ def inside(built, tmp_path_factory):
     program = folder / "suite.py"
     program.write_text(LEAK_CHECK + "import sys\nsys.path.insert(0, '/host')\nimport run\n"
                        "sys.argv[1:] = ['/host/cases.json']\nsettle('before')\nrun.main()\nsettle('after')\n")
-    result = vm("exec", program, "--with", share, "--memory", 1024, "--timeout", 500, timeout=560)
+    result = vm("exec", program, "--with", share, "--memory", 1024, "--timeout", 500 * PATIENCE, timeout=560)
     results = parse(result.stdout)
     assert "end" in results, f"status {result.status}, last {list(results)[-1:]}: {result.stderr[-3000:]}"
     return results

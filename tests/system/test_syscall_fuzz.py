@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, vm
+from conftest import PATIENCE, ROOT, vm
 
 PROGRAM = Path(__file__).with_name("fuzz_syscalls.py")
 WORLD = ROOT / "build" / "world.sym.elf"
@@ -19,6 +19,6 @@ def address_of_syscall():
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_calls(seed):
-    result = vm("exec", PROGRAM, seed, 3000, address_of_syscall(), "--timeout", 120, "--append", "timerhz=5000")
+    result = vm("exec", PROGRAM, seed, 3000, address_of_syscall(), "--timeout", 120 * PATIENCE, "--append", "timerhz=5000")
     last = result.stderr.strip().splitlines()[-5:]
     assert result.status == 0 and last[-1] == "all calls came back", (result.status, last)
