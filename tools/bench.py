@@ -19,6 +19,7 @@ What is measured, each by an event and this computer's clock or the guest's:
   python    tools/bench_guest.py, run at the prompt
   terminals tools/bench_terminal.py: lines to serial port and screen, key presses; booted by UEFI, TERMINAL_ROUNDS times
   memory    RAM of the machine minus MemAvailable, at the prompt
+  live      tools/bench_live.py: the live layer's calls and replacements in instructions
 """
 
 import argparse
@@ -31,6 +32,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import bench_live
 import bench_terminal
 from polyglot_vm import screen
 from polyglot_vm.cpio import CpioWriter
@@ -244,10 +246,12 @@ def main():
     options = parser.parse_args()
     try:
         report = measure(options.rounds, options.firmware)
+        report["live"] = bench_live.measure()
     except VmError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     show(report)
+    bench_live.show(report["live"])
     options.json.write_text(json.dumps(report, indent=2) + "\n")
     print(f"written to {options.json.relative_to(ROOT) if options.json.is_relative_to(ROOT) else options.json}")
     return 0
