@@ -12,6 +12,7 @@
 #include <kernel/log.h>
 #include <kernel/mm/slab.h>
 #include <kernel/vfs/vfs.h>
+#include <live/live.h>
 
 struct device_entry {
     struct device_entry *next;
@@ -56,9 +57,16 @@ int devfs_register_number(uint32_t mode, uint32_t device, const struct file_ops 
     bool is_block = (mode & S_IFMT) == S_IFBLK;
     if (devfs_find(device, is_block, &existing) != NULL)
         return -EEXIST;
+    /* The number stays for ever, and so does a live module that has its operations. */
+    uint64_t module = live_module_of((uint64_t)(uintptr_t)ops);
+    if (module != 0 && live_module_get(module) != 0)
+        return -EBUSY; /* it is not loaded yet, or on its way out */
     struct device_entry *entry = kmalloc(sizeof(*entry));
-    if (entry == NULL)
+    if (entry == NULL) {
+        if (module != 0)
+            live_module_put(module);
         return -ENOMEM;
+    }
     entry->device = device;
     entry->is_block = is_block;
     entry->ops = ops;

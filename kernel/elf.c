@@ -22,3 +22,22 @@ bool elf_is_valid(const uint8_t *file, size_t size)
 {
     return size >= sizeof(struct elf64_header) && elf_header_is_valid((const void *)file, size);
 }
+
+bool elf_find_symbols(const uint8_t *file, size_t size, struct elf64_section *table, struct elf64_section *strings)
+{
+    struct elf64_header header;
+    if (!elf_is_valid(file, size))
+        return false;
+    memcpy(&header, file, sizeof header);
+    if (!elf_range_is_inside(header.section_offset, (uint64_t)header.section_count * sizeof *table, size))
+        return false;
+    for (unsigned i = 0; i < header.section_count; i++) {
+        memcpy(table, file + header.section_offset + i * sizeof *table, sizeof *table);
+        if (table->type != ELF_SECTION_SYMTAB || table->link >= header.section_count)
+            continue;
+        memcpy(strings, file + header.section_offset + table->link * sizeof *table, sizeof *strings);
+        return elf_range_is_inside(table->offset, table->size, size) && elf_range_is_inside(strings->offset, strings->size, size)
+            && strings->size > 0 && file[strings->offset + strings->size - 1] == 0;
+    }
+    return false;
+}

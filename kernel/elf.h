@@ -54,5 +54,7 @@ bool elf_header_is_valid(const struct elf64_header *header, uint64_t size);
 bool elf_is_valid(const uint8_t *file, size_t size);
 /* Is [offset, offset + length) inside a file of `size` bytes? Safe against overflow. */
 bool elf_range_is_inside(uint64_t offset, uint64_t length, uint64_t size);
+/* The symbol table of such a file and its strings, which lie inside of it and end with a NUL. The file may lie at any address. */
+bool elf_find_symbols(const uint8_t *file, size_t size, struct elf64_section *table, struct elf64_section *strings);
 
 #endif

@@ -12,6 +12,7 @@
 #include <kernel/mm/vmalloc.h>
 #include <kernel/symbols.h>
 #include <lib/printf.h>
+#include <lib/sort.h>
 #include <lib/string.h>
 #include <live/live.h>
 
@@ -39,49 +40,10 @@ struct world_symbols {
 };
 static const struct world_symbols *world_symbols; /* NULL: no such file */
 
-LOCAL const struct elf64_section *symbols_find_table(const uint8_t *file, size_t size, const struct elf64_section **strings)
+LOCAL bool symbol_is_before(const void *a, const void *b, const void *unused)
 {
-    const struct elf64_header *header = (const void *)file;
-    if (!elf_is_valid(file, size) || header->section_offset > size
-        || (size - header->section_offset) / sizeof(struct elf64_section) < header->section_count)
-        return NULL;
-    const struct elf64_section *sections = (const void *)(file + header->section_offset);
-    for (unsigned i = 0; i < header->section_count; i++) {
-        if (sections[i].type != ELF_SECTION_SYMTAB || sections[i].link >= header->section_count)
-            continue;
-        *strings = &sections[sections[i].link];
-        if (!elf_range_is_inside(sections[i].offset, sections[i].size, size)
-            || !elf_range_is_inside((*strings)->offset, (*strings)->size, size))
-            return NULL;
-        return &sections[i];
-    }
-    return NULL;
-}
-
-/* Heap sort: no recursion, no extra memory. */
-LOCAL void symbols_sift(size_t root, size_t end)
-{
-    for (size_t child; (child = 2 * root + 1) < end; root = child) {
-        if (child + 1 < end && symbols[child].address < symbols[child + 1].address)
-            child++;
-        if (symbols[root].address >= symbols[child].address)
-            return;
-        struct symbol swap = symbols[root];
-        symbols[root] = symbols[child];
-        symbols[child] = swap;
-    }
-}
-
-LOCAL void symbols_sort(void)
-{
-    for (size_t root = symbol_count / 2; root-- > 0;)
-        symbols_sift(root, symbol_count);
-    for (size_t end = symbol_count; end-- > 1;) {
-        struct symbol swap = symbols[0];
-        symbols[0] = symbols[end];
-        symbols[end] = swap;
-        symbols_sift(0, end);
-    }
+    (void)unused;
+    return ((const struct symbol *)a)->address < ((const struct symbol *)b)->address;
 }
 
 LOCAL void symbols_init_world(void)
@@ -102,27 +64,27 @@ void symbols_init(void)
     size_t size;
     symbols_init_world();
     const uint8_t *file = boot_file_find("kernel", &size);
-    const struct elf64_section *strings, *table = file == NULL ? NULL : symbols_find_table(file, size, &strings);
-    if (table == NULL) {
+    struct elf64_section table, strings;
+    if (file == NULL || !elf_find_symbols(file, size, &table, &strings)) {
         klog(LOG_WARNING, "symbols", "no symbol table: backtraces will have no names");
         return;
     }
-    const struct elf64_symbol *source = (const void *)(file + table->offset);
-    size_t available = table->size / sizeof *source;
+    const struct elf64_symbol *source = (const void *)(file + table.offset);
+    size_t available = table.size / sizeof *source;
     size_t count = 0;
     for (size_t i = 0; i < available; i++)
         count += source[i].section != 0 && (source[i].info & 15) <= ELF_SYMBOL_FUNCTION;
     symbols = vmalloc(MAX(count, 1) * sizeof *symbols, PAGE_USE_KERNEL);
     if (symbols == NULL)
         return;
-    names = (const char *)file + strings->offset;
-    names_size = strings->size;
+    names = (const char *)file + strings.offset;
+    names_size = strings.size;
     for (size_t i = 0; i < available; i++) {
         if (source[i].section == 0 || (source[i].info & 15) > ELF_SYMBOL_FUNCTION || source[i].name >= names_size)
             continue;
         symbols[symbol_count++] = (struct symbol){ source[i].value, (uint32_t)source[i].size, source[i].name };
     }
-    symbols_sort();
+    sort_items(symbols, symbol_count, sizeof *symbols, symbol_is_before, NULL);
 }
 
 LOCAL const char *symbol_find_in_world(uint64_t address, uint64_t *offset)

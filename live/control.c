@@ -9,6 +9,7 @@
 #include <kernel/syscall/usercopy_primitives.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/call.h>
 #include <live/control.h>
 #include <live/control_parts.h>
 #include <live/guard.h>
@@ -142,18 +143,33 @@ LOCAL int64_t control_unload(void *argument)
 
 /* --- names ---------------------------------------------------------------------------------------------- */
 
+/* What is so at the moment. */
+LOCAL void control_add_flags(struct live_symbol_info *info)
+{
+    if (info->kind != LIVE_SYMBOL_FUNCTION)
+        return;
+    if (info->origin == LIVE_ORIGIN_KERNEL && live_patch_is_replaced(info->address))
+        info->flags |= LIVE_FLAG_PATCHED;
+    if (info->origin == LIVE_ORIGIN_LIVE && live_call_is_off(info->address))
+        info->flags |= LIVE_FLAG_OFF;
+}
+
 LOCAL int64_t control_lookup(void *argument)
 {
     struct live_lookup_request *request = argument;
     char name[LIVE_NAME_SIZE];
     int error = live_control_copy_name(request->name, name);
-    return error != 0 ? error : live_lookup(name, &request->info);
+    error = error != 0 ? error : live_lookup(name, &request->info);
+    control_add_flags(&request->info);
+    return error;
 }
 
 LOCAL int64_t control_address(void *argument)
 {
     struct live_lookup_request *request = argument;
-    return live_lookup_address(request->info.address, &request->info);
+    int error = live_lookup_address(request->info.address, &request->info);
+    control_add_flags(&request->info);
+    return error;
 }
 
 LOCAL int64_t control_list(void *argument)
@@ -168,6 +184,8 @@ LOCAL int64_t control_list(void *argument)
     if (rows == NULL)
         return -ENOMEM;
     request->count = live_list(prefix, request->origins, &request->cursor, rows, room);
+    for (uint64_t i = 0; i < request->count; i++)
+        control_add_flags(&rows[i]);
     error = copy_to_user(user_ptr_from(request->buffer.address), rows, request->count * sizeof *rows);
     live_release(rows, room * sizeof *rows);
     return error;

@@ -105,7 +105,8 @@ void live_fpu_leave(struct live_guard *guard)
 LOCAL bool live_fpu_is_wanted(const struct thread *me)
 {
     const struct live_guard *guard = me->live_guard;
-    return me->fpu_trap && guard != NULL && (guard->kind == LIVE_GUARD_KERNEL || guard->kind == LIVE_GUARD_PATCH);
+    return me->fpu_trap && guard != NULL && guard->kind != LIVE_GUARD_WORLD
+        && guard->kind != LIVE_GUARD_BARRIER;
 }
 
 LOCAL void live_fpu_give(struct thread *me, void *area)

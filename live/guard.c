@@ -27,6 +27,7 @@
 #include <kernel/syscall/usercopy.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/call.h>
 #include <live/live.h>
 #include <live/private.h>
 
@@ -36,28 +37,29 @@
 STATIC_ASSERT(offsetof(struct live_guard, rsp) == 16 && offsetof(struct live_guard, r15) == 64, "live.S");
 STATIC_ASSERT(offsetof(struct live_guard, fault) == 72 && offsetof(struct live_guard, deadline) == 96, "live.S");
 STATIC_ASSERT(offsetof(struct live_guard, kind) == 104 && offsetof(struct live_guard, irqs) == 128, "live.S");
-STATIC_ASSERT(offsetof(struct live_guard, arguments) == 136 && sizeof(struct live_guard) == 208, "live.S");
+STATIC_ASSERT(offsetof(struct live_guard, arguments) == 136 && sizeof(struct live_guard) == 224, "live.S");
 STATIC_ASSERT(offsetof(struct live_guard, fpu_area) == 192 && offsetof(struct live_guard, fpu_set) == 200, "live.S");
+STATIC_ASSERT(offsetof(struct live_guard, function) == 208, "live.S");
 STATIC_ASSERT(sizeof(struct live_fault) <= 400 && offsetof(struct live_fault, kind) == 0, "live.S");
 STATIC_ASSERT(offsetof(struct live_call, status) == 24 && offsetof(struct live_patch_call, stack_bytes) == 16, "live.S");
 STATIC_ASSERT(offsetof(struct live_thread, base) == 0 && offsetof(struct live_thread, fault) == 16, "live.S");
 STATIC_ASSERT(offsetof(struct thread, live_guard) == 64 && offsetof(struct thread, live_stop) == 88, "live.S");
 STATIC_ASSERT(offsetof(struct thread, live_callback_failed) == 92 && offsetof(struct thread, live) == 80, "live.S");
-STATIC_ASSERT(offsetof(struct thread, fpu_trap) == 104, "live.S");
-STATIC_ASSERT(offsetof(struct thread, held_count) == 640 && offsetof(struct thread, held_floor) == 644, "live.S");
-STATIC_ASSERT(offsetof(struct thread, signal_check) == 697, "live.S");
+STATIC_ASSERT(offsetof(struct thread, live_gate) == 96 && offsetof(struct thread, fpu_trap) == 112, "live.S");
+STATIC_ASSERT(offsetof(struct thread, held_count) == 648 && offsetof(struct thread, held_floor) == 652, "live.S");
+STATIC_ASSERT(offsetof(struct thread, signal_check) == 705, "live.S");
 
-static uint64_t test_text_start, test_text_end; /* tests only */
+uint64_t live_test_text_start, live_test_text_size; /* tests only */
 
 void live_set_test_text(uint64_t start, uint64_t end)
 {
-    test_text_start = start;
-    test_text_end = end;
+    live_test_text_start = start;
+    live_test_text_size = end - start;
 }
 
 bool live_is_code(uint64_t address)
 {
-    return live_is_text(address) || (address >= test_text_start && address < test_text_end);
+    return live_is_text(address) || address - live_test_text_start < live_test_text_size;
 }
 
 /* The guard that takes a fault of `thread`; NULL: none, or the world's own code runs. */
@@ -74,8 +76,7 @@ LOCAL bool live_on_live_stack(const struct thread *me, uint64_t address)
     return me->live != NULL && address >= me->live->base && address < me->live->top;
 }
 
-/* Can the word at `address` be read as part of the guarded call's stack? Below the guard, above the stack's end. */
-LOCAL bool live_in_call(const struct thread *me, const struct live_guard *guard, uint64_t address)
+bool live_in_call(const struct thread *me, const struct live_guard *guard, uint64_t address)
 {
     uint64_t end = (uint64_t)(uintptr_t)guard;
     uint64_t base = live_on_live_stack(me, end) ? me->live->base : me->kernel_stack_base;
@@ -246,8 +247,7 @@ uint64_t live_refuse_call(struct live_call *call)
     return 0;
 }
 
-/* What a call left behind that it should not have; NONE: nothing. */
-LOCAL uint32_t live_find_leftovers(const struct live_guard *guard, bool irqs_on, char *text, size_t size)
+uint32_t live_find_leftovers(const struct live_guard *guard, bool irqs_on, char *text, size_t size)
 {
     const struct thread *me = thread_current();
     if (me->held_count > guard->held_count) {
@@ -342,11 +342,11 @@ const char *live_fault_name(uint32_t kind)
 }
 
 /* For faults that nobody is told of otherwise. */
-LOCAL void live_log_fault(const struct live_fault *fault, const char *what)
+void live_log_fault(const struct live_fault *fault, const char *what)
 {
     char name[96];
     thread_current()->live_reporting++;
-    klog(LOG_ERROR, "live", "%s: %s at %#llx%s%s", what, live_fault_name(fault->kind), (unsigned long long)fault->address,
+    klog(fault->kind == LIVE_FAULT_INTERRUPTED ? LOG_NOTICE : LOG_ERROR, "live", "%s: %s at %#llx%s%s", what, live_fault_name(fault->kind), (unsigned long long)fault->address,
          fault->text[0] != '\0' ? ": " : "", fault->text);
     for (uint32_t i = 0; i < fault->frame_count; i++)
         klog(LOG_ERROR, "live", "  #%u %#llx %s", i, (unsigned long long)fault->frames[i],
@@ -356,13 +356,14 @@ LOCAL void live_log_fault(const struct live_fault *fault, const char *what)
     thread_current()->live_reporting--;
 }
 
-LOCAL void live_guard_prepare(struct live_guard *guard, struct live_fault *fault)
+LOCAL void live_guard_prepare(struct live_guard *guard, enum live_guard_kind kind, uint64_t function, struct live_fault *fault)
 {
     const struct thread *me = thread_current();
     memset(guard, 0, sizeof *guard);
     guard->outer = me->live_guard;
     guard->fault = fault;
-    guard->kind = LIVE_GUARD_KERNEL;
+    guard->kind = kind;
+    guard->function = function;
     guard->live_rsp = me->live_rsp;
     guard->held_count = me->held_count;
     guard->held_floor = me->held_floor;
@@ -370,17 +371,33 @@ LOCAL void live_guard_prepare(struct live_guard *guard, struct live_fault *fault
     guard->irqs = irqs_are_enabled() ? RFLAGS_IF : 0;
 }
 
+/* A timer, a handler, ... whose function is neither the kernel's nor live. */
+LOCAL uint32_t live_refuse_function(uint64_t function, const char *what)
+{
+    struct live_fault fault = { .kind = LIVE_FAULT_EXECUTE, .address = function, .text = "it is no code of the kernel or of a live module" };
+    live_log_fault(&fault, what);
+    return fault.kind;
+}
+
 uint32_t live_guarded_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result,
                            const char *what)
+{
+    return live_guarded_call_of(LIVE_GUARD_KERNEL, function, a, b, result, what);
+}
+
+uint32_t live_guarded_call_of(enum live_guard_kind guard_kind, uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b,
+                              uint64_t *result, const char *what)
 {
     struct live_fault fault;
     struct live_guard guard;
     uint64_t value = 0;
     uint32_t kind = LIVE_FAULT_NONE;
-    if (!live_is_code((uint64_t)(uintptr_t)function)) {
+    if (!live_call_is_needed((uint64_t)(uintptr_t)function)) {
         value = function(a, b);
+    } else if (!live_is_code((uint64_t)(uintptr_t)function)) {
+        kind = live_refuse_function((uint64_t)(uintptr_t)function, what);
     } else {
-        live_guard_prepare(&guard, &fault);
+        live_guard_prepare(&guard, guard_kind, (uint64_t)(uintptr_t)function, &fault);
         live_fpu_enter(&guard);
         if (live_guard_run(&guard, function, a, b, &value) == 0) {
             char text[LIVE_FAULT_TEXT];

@@ -65,6 +65,7 @@ enum live_guard_kind {
     LIVE_GUARD_KERNEL = 2,  /* live_guarded_call */
     LIVE_GUARD_PATCH = 3,   /* live_patch_enter */
     LIVE_GUARD_BARRIER = 4, /* live_world_gate: code of the world runs, its faults are its own */
+    LIVE_GUARD_THREAD = 5,  /* live_run_thread: a kernel thread of live code */
 };
 
 /* A border into live code: what is in force again when the call ends by a fault. Lies on the stack of the call; all of the
@@ -89,11 +90,13 @@ struct live_guard {
     uint64_t arguments[7];    /* a patch: RDI RSI RDX RCX R8 R9 RAX */
     void *fpu_area;           /* of the kernel's guards: where the call's FPU state is kept; NULL: it has used none */
     uint32_t fpu_set;         /* this guard has set thread->fpu_trap */
+    uint64_t function;        /* what was called (stub or code); 0: see `call` */
+    uint64_t reserved;        /* the size is a multiple of 16 */
 };
 
-/* What a thread has that calls live code from the world. */
+/* What a thread has that calls live code from the world, or a kernel thread that is live code. */
 struct live_thread {
-    uint64_t base, top;       /* the live stack: lowest mapped byte, first one above */
+    uint64_t base, top;       /* the live stack: lowest mapped byte, first one above; 0: a kernel thread, which has none */
     struct live_fault fault;  /* the last one */
     bool fault_is_new;        /* not taken yet */
     struct timer timer;       /* the next deadline, or the next look at a pending stop; armed by the thread itself */
@@ -133,6 +136,9 @@ void live_patch_enter(void);
  * held, preemption or interrupts are off. At most 128 bytes of arguments on the stack.
  */
 
+/* From thread_run(): the whole of a kernel thread. */
+void live_run_thread(void (*function)(void *), void *argument);
+
 /* arch/x86_64/live.S; the world's way in, see above. */
 void live_enter(void);
 
@@ -163,7 +169,8 @@ MUST_CHECK int live_prepare_thread(void);
 void live_free_thread(struct live_thread *live);
 /* LIVE_TAKE_FAULT: the last fault of this thread, once. 0 or -ENOENT. */
 MUST_CHECK int live_take_fault(struct live_fault *fault);
-/* LIVE_STOP: the live call of that thread of the caller's process ends with LIVE_FAULT_INTERRUPTED. 0 or -ESRCH. */
+/* LIVE_STOP: the live call of that thread of the caller's process ends with LIVE_FAULT_INTERRUPTED. Or that kernel thread of live code ends: waits
+ * for it, two seconds at most (-EBUSY: it is in a function of the kernel, and ends when that returns; -EINTR). 0 or -ESRCH. */
 MUST_CHECK int live_stop_thread(int32_t id);
 /* The world's callback raised: the gate that called it ends the live call with this kind (LIVE_FAULT_CALLBACK). */
 void live_fail_on_return(uint32_t kind);

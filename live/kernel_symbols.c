@@ -6,6 +6,7 @@
 #include <kernel/export.h>
 #include <kernel/log.h>
 #include <lib/printf.h>
+#include <lib/sort.h>
 #include <lib/string.h>
 #include <live/object.h>
 #include <live/linker.h>
@@ -16,25 +17,6 @@ static struct kernel_symbol *kernel_symbols;
 static uint32_t *buckets;       /* index + 1 of the first symbol */
 static uint32_t *global_order;  /* globals, by name */
 static size_t symbol_total, bucket_count, global_count;
-
-LOCAL bool kernel_symbols_find_table(const uint8_t *file, size_t size, struct elf64_section *table, struct elf64_section *strings)
-{
-    struct elf64_header header;
-    if (!elf_is_valid(file, size))
-        return false;
-    memcpy(&header, file, sizeof header);
-    if (!elf_range_is_inside(header.section_offset, (uint64_t)header.section_count * sizeof *table, size))
-        return false;
-    for (unsigned i = 0; i < header.section_count; i++) {
-        memcpy(table, file + header.section_offset + i * sizeof *table, sizeof *table);
-        if (table->type != ELF_SECTION_SYMTAB || table->link >= header.section_count)
-            continue;
-        memcpy(strings, file + header.section_offset + table->link * sizeof *table, sizeof *strings);
-        return elf_range_is_inside(table->offset, table->size, size) && elf_range_is_inside(strings->offset, strings->size, size)
-               && strings->size > 0 && file[strings->offset + strings->size - 1] == 0;
-    }
-    return false;
-}
 
 /* Linker script symbols have no type: those are objects, labels of assembly functions. */
 LOCAL uint32_t kernel_symbol_kind(const struct elf64_symbol *symbol)
@@ -74,32 +56,10 @@ LOCAL void kernel_symbols_hash(void)
     }
 }
 
-LOCAL bool kernel_symbol_less(uint32_t a, uint32_t b) { return strcmp(kernel_symbols[a].name, kernel_symbols[b].name) < 0; }
-
-/* Heap sort: no recursion, no memory. */
-LOCAL void kernel_symbols_sift(size_t root, size_t end)
+LOCAL bool kernel_symbol_is_before(const void *a, const void *b, const void *unused)
 {
-    for (size_t child; (child = 2 * root + 1) < end; root = child) {
-        if (child + 1 < end && kernel_symbol_less(global_order[child], global_order[child + 1]))
-            child++;
-        if (!kernel_symbol_less(global_order[root], global_order[child]))
-            return;
-        uint32_t swap = global_order[root];
-        global_order[root] = global_order[child];
-        global_order[child] = swap;
-    }
-}
-
-LOCAL void kernel_symbols_sort(void)
-{
-    for (size_t root = global_count / 2; root-- > 0;)
-        kernel_symbols_sift(root, global_count);
-    for (size_t end = global_count; end-- > 1;) {
-        uint32_t swap = global_order[0];
-        global_order[0] = global_order[end];
-        global_order[end] = swap;
-        kernel_symbols_sift(0, end);
-    }
+    (void)unused;
+    return strcmp(kernel_symbols[*(const uint32_t *)a].name, kernel_symbols[*(const uint32_t *)b].name) < 0;
 }
 
 LOCAL void kernel_symbols_mark_exports(void)
@@ -116,7 +76,7 @@ LOCAL void kernel_symbols_mark_exports(void)
 void kernel_symbols_init(const uint8_t *file, size_t size)
 {
     struct elf64_section table, strings;
-    if (file == NULL || !kernel_symbols_find_table(file, size, &table, &strings)) {
+    if (file == NULL || !elf_find_symbols(file, size, &table, &strings)) {
         klog(LOG_WARNING, "live", "no symbol table of the kernel: live code cannot link to it");
         return;
     }
@@ -134,7 +94,7 @@ void kernel_symbols_init(const uint8_t *file, size_t size)
     }
     kernel_symbols_read(file, &table, &strings);
     kernel_symbols_hash();
-    kernel_symbols_sort();
+    sort_items(global_order, global_count, sizeof *global_order, kernel_symbol_is_before, NULL);
     kernel_symbols_mark_exports();
 }
 

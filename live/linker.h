@@ -109,6 +109,8 @@ void live_stub_discard(uint64_t stub);
 void live_stub_set(uint64_t stub, uint64_t target);
 /* What the slot of a function without a definition holds. */
 uint64_t live_stub_undefined(uint64_t stub);
+/* Where the function at `address` has its code: what a stub leads to now, else the address itself. Context: any. */
+uint64_t live_function_code(uint64_t address);
 /* The symbol of a stub, or of a slot (*offset: in the stub). Between read_begin and read_end. NULL: none. */
 struct live_symbol *live_stub_symbol(const struct live_range *range, uint64_t address, uint64_t *offset);
 
@@ -233,6 +235,18 @@ MUST_CHECK int live_lookup_address(uint64_t address, struct live_symbol_info *in
 struct report_output;
 void live_report_modules(const struct report_output *output);
 void live_report_symbols(const struct report_output *output);
+
+/* --- threads.c ------------------------------------------------------------------------------------ */
+
+/* Is a thread in a call of the module's code? Then with a message who. */
+bool live_module_is_entered(uint64_t module, struct message *message);
+/* Ends the kernel threads that run in it. 0, or -EBUSY, -EINTR with a message. Sleeps. */
+MUST_CHECK int live_stop_threads_of(uint64_t module, struct message *message);
+
+/* --- call.c --------------------------------------------------------------------------------------- */
+
+/* A hook of live_module_on_free(). */
+void live_call_free_module(uint64_t module);
 
 /* --- suggest.c ------------------------------------------------------------------------------------ */
 

@@ -29,9 +29,10 @@ enum live_symbol_kind { LIVE_SYMBOL_FUNCTION = 1, LIVE_SYMBOL_OBJECT = 2 };
 enum live_origin { LIVE_ORIGIN_KERNEL = 1, LIVE_ORIGIN_LIVE = 2, LIVE_ORIGIN_WORLD = 3 };
 
 #define LIVE_FLAG_EXPORTED 1   /* kernel: marked EXPORT */
-#define LIVE_FLAG_SSE      2   /* its code uses SSE: world threads only */
+#define LIVE_FLAG_SSE      2   /* its code uses SSE */
 #define LIVE_FLAG_WEAK     4
 #define LIVE_FLAG_PATCHED  8   /* kernel: replaced at the moment */
+#define LIVE_FLAG_OFF      16  /* live: it faulted where the kernel called it, and is not called there until it is defined anew */
 
 /* What a name means at this moment. */
 struct live_symbol_info {

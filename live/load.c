@@ -6,6 +6,7 @@
 #include <abi/errno.h>
 #include <kernel/mm/slab.h>
 #include <kernel/time/time.h>
+#include <lib/sort.h>
 #include <lib/string.h>
 #include <live/control.h>
 #include <live/link.h>
@@ -116,29 +117,10 @@ LOCAL bool load_symbol_has_place(const struct link_object *object, const struct 
            && object_symbol_name(&object->object, symbol)[0] != 0;
 }
 
-LOCAL void load_sift_places(struct live_place *places, size_t root, size_t end)
+LOCAL bool load_place_is_before(const void *a, const void *b, const void *unused)
 {
-    for (size_t child; (child = 2 * root + 1) < end; root = child) {
-        if (child + 1 < end && places[child].address < places[child + 1].address)
-            child++;
-        if (places[root].address >= places[child].address)
-            return;
-        struct live_place swap = places[root];
-        places[root] = places[child];
-        places[child] = swap;
-    }
-}
-
-LOCAL void load_sort_places(struct live_place *places, size_t count)
-{
-    for (size_t root = count / 2; root-- > 0;)
-        load_sift_places(places, root, count);
-    for (size_t end = count; end-- > 1;) {
-        struct live_place swap = places[0];
-        places[0] = places[end];
-        places[end] = swap;
-        load_sift_places(places, 0, end);
-    }
+    (void)unused;
+    return ((const struct live_place *)a)->address < ((const struct live_place *)b)->address;
 }
 
 /* Is `name` one of the texts that follow each other in `names`? */
@@ -184,7 +166,7 @@ LOCAL int load_make_places(struct link *link)
             names += length;
         }
     }
-    load_sort_places(module->places, module->place_count);
+    sort_items(module->places, module->place_count, sizeof *module->places, load_place_is_before, NULL);
     return 0;
 }
 

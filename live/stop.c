@@ -42,6 +42,12 @@ LOCAL void live_limit_passed(struct timer *timer)
     live_interrupt_thread(thread);
 }
 
+void live_thread_init(struct live_thread *live, struct thread *thread)
+{
+    live->thread = thread;
+    timer_init(&live->timer, live_limit_passed);
+}
+
 int live_prepare_thread(void)
 {
     struct thread *me = thread_current();
@@ -58,8 +64,7 @@ int live_prepare_thread(void)
     }
     live->base = (uint64_t)(uintptr_t)stack;
     live->top = live->base + LIVE_STACK_SIZE;
-    live->thread = me;
-    timer_init(&live->timer, live_limit_passed);
+    live_thread_init(live, me);
     me->live_rsp = live->top;
     me->live = live;
     return 0;
@@ -68,7 +73,8 @@ int live_prepare_thread(void)
 void live_free_thread(struct live_thread *live)
 {
     timer_cancel(&live->timer);
-    vfree((void *)(uintptr_t)live->base);
+    if (live->base != 0)
+        vfree((void *)(uintptr_t)live->base);
     kfree(live);
 }
 
@@ -82,21 +88,28 @@ int live_take_fault(struct live_fault *fault)
     return 0;
 }
 
+void live_ask_to_stop(struct thread *thread)
+{
+    thread->live_stop = LIVE_FAULT_INTERRUPTED;
+    thread_wake(thread);
+    preempt_disable();
+    live_interrupt_thread(thread);
+    preempt_enable();
+}
+
 int live_stop_thread(int32_t id)
 {
     struct thread *thread = thread_find(id);
     if (thread == NULL)
         return -ESRCH;
     bool ours = thread->process != NULL && thread->process == process_current() && thread->live_guard != NULL;
-    if (ours) {
-        thread->live_stop = LIVE_FAULT_INTERRUPTED;
-        thread_wake(thread);
-        preempt_disable();
-        live_interrupt_thread(thread);
-        preempt_enable();
-    }
+    int error = ours ? 0 : -ESRCH;
+    if (ours)
+        live_ask_to_stop(thread);
+    else if (live_is_kernel_thread(thread) && thread != thread_current())
+        error = live_stop_kernel_thread(thread);
     thread_put(thread);
-    return ours ? 0 : -ESRCH;
+    return error;
 }
 
 /* --- limits ------------------------------------------------------------------------------ */
@@ -169,7 +182,7 @@ void live_stop_returned(uint64_t rsp, uint64_t rbp)
 /* Exchanges the first return address into live code that the chain of frame pointers shows. */
 LOCAL void live_stop_at_next_return(struct thread *me, const struct live_guard *guard, uint64_t rbp)
 {
-    while (IS_ALIGNED(rbp, 8) && rbp >= me->live->base && rbp + 16 <= (uint64_t)(uintptr_t)guard) {
+    while (live_in_call(me, guard, rbp)) {
         uint64_t *link = (uint64_t *)(uintptr_t)rbp; /* saved RBP, return address */
         if (link[1] == (uint64_t)(uintptr_t)live_stop_at_return)
             return;
@@ -204,11 +217,12 @@ void live_stop_here(struct trap_frame *frame)
     uint32_t kind = live_stop_reason(me);
     if (kind == LIVE_FAULT_NONE)
         return;
-    if (guard->kind == LIVE_GUARD_WORLD && live_is_code(frame->rip)) {
+    bool ends_call = guard->kind == LIVE_GUARD_WORLD || guard->kind == LIVE_GUARD_THREAD; /* others are short, or the watchdog's */
+    if (ends_call && live_is_code(frame->rip)) {
         live_stop_frame(frame, kind);
         return;
     }
-    if (guard->kind == LIVE_GUARD_WORLD)
+    if (ends_call)
         live_stop_at_next_return(me, guard, frame->rbp);
     timer_arm(&me->live->timer, clock_monotonic() + STOP_RETRY);
 }

@@ -121,6 +121,16 @@ void live_stub_set(uint64_t stub, uint64_t target)
     atomic_store_release_u64((uint64_t *)(uintptr_t)live_stub_slot(stub), target);
 }
 
+uint64_t live_function_code(uint64_t address)
+{
+    uint64_t state = live_area_read_begin();
+    const struct live_range *range = live_area_find(address);
+    bool is_stub = range != NULL && range->stubs != NULL && range != &range->stubs->slots;
+    uint64_t code = is_stub ? atomic_load_acquire_u64((uint64_t *)(uintptr_t)live_stub_slot(address)) : address;
+    live_area_read_end(state);
+    return code;
+}
+
 struct live_symbol *live_stub_symbol(const struct live_range *range, uint64_t address, uint64_t *offset)
 {
     const struct live_stubs *stubs = range->stubs;

@@ -79,7 +79,7 @@ LOCAL int live_unload_begin(uint64_t id, bool force, unsigned drivers, struct li
         message_add(message, "%s (module %llu) is held by a replacement", module->name, (unsigned long long)id);
         return -EBUSY;
     }
-    if (!force && live_unload_count_users(module, message) != 0)
+    if (!force && live_unload_count_users(module, message) + live_module_is_entered(id, message) != 0)
         return -EBUSY;
     /* Until its drivers have left and its exit functions have run it is not freed. */
     module->state = LIVE_MODULE_LOADING;
@@ -92,6 +92,8 @@ int live_unload(uint64_t id, bool force, struct message *message)
     struct live_unload_others others = { .count = 0 };
     const struct live_driver_hooks *hooks = live_driver_hooks();
     unsigned drivers = hooks == NULL ? 0 : hooks->count(id);
+    if (force && live_stop_threads_of(id, message) != 0)
+        return -EBUSY;
     mutex_lock(&live_mutex);
     int error = live_unload_begin(id, force, drivers, &module, message);
     mutex_unlock(&live_mutex);

@@ -70,6 +70,7 @@ live_enter:
     mov %r12, GUARD_LIVE_RSP(%rbx)
     movq $0, GUARD_DEADLINE(%rbx)
     movl $KIND_WORLD, GUARD_KIND(%rbx)
+    mov %r14, GUARD_FUNCTION(%rbx)
     movl $0, GUARD_TICKS(%rbx)
     stmxcsr GUARD_MXCSR(%rbx)
     fnstcw GUARD_X87(%rbx)
@@ -230,6 +231,7 @@ live_world_gate:
     cli
     mov %rbx, GUARD_OUTER(%rsp)
     movl $KIND_BARRIER, GUARD_KIND(%rsp)
+    movq $0, GUARD_FUNCTION(%rsp)
     mov %r14, GUARD_CALL(%rsp)
     mov THREAD_LIVE_RSP(%r13), %rbx
     mov %rbx, GUARD_LIVE_RSP(%rsp)
@@ -325,6 +327,7 @@ live_patch_enter:
     mov %r10, GUARD_RESUME(%rsp)
     movq $0, GUARD_DEADLINE(%rsp)
     movl $KIND_PATCH, GUARD_KIND(%rsp)
+    movq $0, GUARD_FUNCTION(%rsp)  /* a replacement's module is held meanwhile */
     movl $0, GUARD_TICKS(%rsp)
     pushfq
     pop %r10
@@ -411,6 +414,36 @@ live_patch_faulted:
     pop %rbp
     jmp *%r11
 .size live_patch_faulted, . - live_patch_faulted
+
+/* In place of a live function of a table: thread->live_gate = struct live_table_call. Two words of stack arguments are passed on. */
+.balign 16
+.globl live_call_gate
+.type live_call_gate, @function
+live_call_gate:
+    push %rbp
+    mov %rsp, %rbp
+    mov %gs:CPU_CURRENT, %r11
+    mov THREAD_LIVE_GATE(%r11), %r11
+    push %r11
+    push %r11
+    push 24(%rbp)
+    push 16(%rbp)
+    call live_patch_enter
+    mov -8(%rbp), %rdi
+    mov %rax, %rsi
+    call live_call_returned
+    leave
+    ret
+.size live_call_gate, . - live_call_gate
+
+.balign 16
+.globl live_call_refused
+.type live_call_refused, @function
+live_call_refused:
+    mov %gs:CPU_CURRENT, %rdi
+    mov THREAD_LIVE_GATE(%rdi), %rdi
+    jmp live_call_refuse
+.size live_call_refused, . - live_call_refused
 
 /* NORETURN void live_resume(struct live_guard *guard): leaves the call as a fault does, from C. */
 .balign 16

@@ -7,6 +7,7 @@
 #include <kernel/log.h>
 #include <kernel/time/time.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define SNAPSHOT_PATIENCE (100 * NANOS_PER_MILLISECOND)
 
@@ -36,7 +37,7 @@ void smp_call_interrupt(void)
     uint64_t initiators = __atomic_exchange_n(&me->call_requests, 0, __ATOMIC_SEQ_CST);
     for (; initiators != 0; initiators &= initiators - 1) {
         struct call_request *request = &call_requests[__builtin_ctzll(initiators)];
-        request->function(request->argument);
+        LIVE_CALL(request->function, 0, request->argument);
         __atomic_fetch_and(&request->waiting, ~CPU_BIT(me->id), __ATOMIC_SEQ_CST);
     }
 }

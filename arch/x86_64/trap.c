@@ -205,6 +205,7 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     struct thread *me = cpu->current;
     uint32_t floor = me->held_floor;
     struct live_guard *guard = me->live_guard;
+    void *gate = me->live_gate;
     me->held_floor = me->held_count;
     me->live_guard = NULL; /* what is interrupted does not answer for the handler's faults */
     const struct trap_frame *outer = cpu->interrupted;
@@ -216,6 +217,7 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     cpu->interrupted = outer;
     me->held_floor = floor;
     me->live_guard = guard;
+    me->live_gate = gate;
 }
 
 /* From entry.S, on the thread's kernel stack, interrupts off. */

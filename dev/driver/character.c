@@ -82,8 +82,8 @@ LOCAL int64_t character_call(struct character *character, int64_t (*function)(vo
                              void *context, struct device_request *request)
 {
     uint64_t result = 0;
-    if (!DRIVER_CALL(function, context, request, &result, character->name))
-        return -EIO;
+    if (!DRIVER_CALL_ONCE(function, context, request, &result, character->name))
+        return -EFAULT;
     int64_t value = (int64_t)result;
     return value < 0 && !result_is_error(value) ? -EIO : value;
 }
@@ -161,7 +161,7 @@ LOCAL uint32_t character_poll(struct file *file, struct poll_table *table)
     poll_wait(table, &visit.device->queue);
     struct device_request request = { .flags = file->flags };
     uint64_t ready = POLL_IN | POLL_OUT;
-    if (visit.ops->poll != NULL && !DRIVER_CALL(visit.ops->poll, visit.context, &request, &ready, character->name))
+    if (visit.ops->poll != NULL && !DRIVER_CALL_ONCE(visit.ops->poll, visit.context, &request, &ready, character->name))
         ready = POLL_ERR;
     character_leave(character);
     return (uint32_t)ready;

@@ -10,6 +10,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/sched/lock.h>
 #include <lib/string.h>
+#include <live/call.h>
 #include <live/guard.h>
 #include <live/live.h>
 
@@ -33,6 +34,22 @@ static struct list driver_devices = LIST_INIT(driver_devices);
 bool driver_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result, const char *what)
 {
     return live_guarded_call(function, a, b, result, what) == LIVE_FAULT_NONE;
+}
+
+bool driver_call_once(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result, const char *what)
+{
+    uint64_t address = (uint64_t)(uintptr_t)function;
+    if (!live_call_is_needed(address)) {
+        *result = function(a, b);
+        return true;
+    }
+    if (live_call_is_off(address))
+        return false;
+    if (driver_call(function, a, b, result, what))
+        return true;
+    live_call_switch_off(address);
+    klog(LOG_ERROR, "driver", "%s: that operation is switched off until it is defined anew; it fails with EFAULT", what);
+    return false;
 }
 
 /* `entry` NULL: none. */

@@ -15,8 +15,8 @@
  * when the new probe() fails they go back to the old. Processes that have /dev entries open wait meanwhile and go on with
  * the new version's entry of that name. A single function of a live driver is replaced without any of this by defining it again.
  *
- * Calls into a live driver are guarded: a fault in probe() is -EFAULT, in an interrupt handler it disables the handler, in
- * an operation of a /dev entry it is EIO for the process.
+ * Calls into a live driver are guarded: a fault in probe() is -EFAULT, in an interrupt handler it disables the handler. An
+ * operation of a /dev entry that faults is EFAULT for the process and switched off (EFAULT, too) until that function is defined anew.
  *
  * Context: threads that hold no lock. probe() and remove() run under driver_mutex (LOCK_RANK_DRIVER), and may sleep.
  * Left out: hot-plug, power management, more than one driver for a device.

@@ -26,6 +26,13 @@ MUST_CHECK bool driver_call(uint64_t (*function)(uint64_t, uint64_t), uint64_t a
     driver_call((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)(function), (uint64_t)(uintptr_t)(a), (uint64_t)(uintptr_t)(b), \
                 (result), (what))
 
+/* The same for operations that come again and again: a version of a function that faulted once is switched off. */
+MUST_CHECK bool driver_call_once(uint64_t (*function)(uint64_t, uint64_t), uint64_t a, uint64_t b, uint64_t *result,
+                                 const char *what);
+#define DRIVER_CALL_ONCE(function, a, b, result, what)                                                               \
+    driver_call_once((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)(function), (uint64_t)(uintptr_t)(a),               \
+                     (uint64_t)(uintptr_t)(b), (result), (what))
+
 /* Entries in /dev of `device`: nobody enters any more; `replaced`: who comes waits for the next version. */
 void character_close(struct device *device, bool replaced);
 /* Those that no new version took over are gone. */

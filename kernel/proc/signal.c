@@ -368,8 +368,9 @@ LOCAL bool signal_must_leave(const struct thread *thread)
 bool signal_is_pending(void)
 {
     const struct thread *me = thread_current();
-    return me->process != NULL
-        && (signal_must_leave(me)
+    if (me->process == NULL)
+        return me->live_stop != 0; /* a kernel thread of live code that is to end */
+    return (signal_must_leave(me)
             || (me->signal_check && (signal_deliverable(me) != 0 || me->process->stop_signal != 0)));
 }
 

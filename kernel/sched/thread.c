@@ -522,8 +522,7 @@ void thread_started(void)
 /* entry.S: what a kernel thread does; a fault in live code ends the thread and not the machine. */
 void thread_run(void (*function)(void *argument), void *argument)
 {
-    live_guarded_call((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)function, (uint64_t)(uintptr_t)argument, 0, NULL,
-                      "a kernel thread, which ends");
+    live_run_thread(function, argument);
 }
 
 /* FS and GS of world and user threads. A ring-3 program can change the bases by loading the selectors: what it

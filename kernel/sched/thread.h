@@ -50,6 +50,7 @@ struct thread {
     struct live_thread *live;    /* the live stack and the last fault; NULL: none yet */
     volatile uint32_t live_stop; /* enum live_fault_kind: its live call is to end. Set by any thread */
     uint32_t live_callback_failed; /* enum live_fault_kind: the world function that live code called has raised */
+    void *live_gate;             /* struct live_table_call that is about to begin (live/call.h) */
     void *fpu_live;              /* XSAVE area of live code that the kernel called and that uses the FPU; NULL: none does */
     uint32_t fpu_trap;           /* the kernel called live code that has not used the FPU yet: CR0.TS is set */
 

@@ -5,6 +5,7 @@
 #include <kernel/sched/lock_debug.h>
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
+#include <live/call.h>
 
 void wait_queue_init(struct wait_queue *queue, const char *name)
 {
@@ -29,7 +30,7 @@ void wait_queue_remove(struct wait_queue *queue, struct wait_entry *entry)
 LOCAL void wait_entry_wake(struct wait_entry *entry)
 {
     if (entry->wake != NULL)
-        entry->wake(entry);
+        LIVE_CALL(entry->wake, 0, entry);
     else
         thread_wake(entry->thread);
 }

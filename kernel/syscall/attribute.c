@@ -10,6 +10,7 @@
 #include <kernel/time/time.h>
 #include <kernel/vfs/permission.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 /* --- stat -------------------------------------------------------------------------------- */
 
@@ -133,7 +134,7 @@ LOCAL int attribute_put_statfs(const struct syscall_object *object, struct user_
     memset(&status, 0, sizeof(status));
     status.block_size = 4096;
     if (super->ops->status != NULL)
-        super->ops->status(super, &status);
+        LIVE_CALL(super->ops->status, 0, super, &status);
     memset(&out, 0, sizeof(out));
     out.f_type = (int64_t)status.magic;
     out.f_bsize = out.f_frsize = (int64_t)status.block_size;

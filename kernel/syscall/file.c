@@ -14,6 +14,7 @@
 #include <kernel/vfs/fdtable.h>
 #include <kernel/vfs/lock.h>
 #include <kernel/vfs/record_lock.h>
+#include <live/call.h>
 
 /* --- open and close ---------------------------------------------------------------------- */
 
@@ -315,7 +316,7 @@ int64_t sys_ioctl(int32_t fd, uint32_t request, uint64_t argument)
     else if (request == FIOASYNC)
         result = file_ioctl_set_flag(file, FASYNC, argument);
     else if (file->ops->ioctl != NULL)
-        result = file->ops->ioctl(file, request, argument);
+        result = LIVE_CALL(file->ops->ioctl, -EFAULT, file, request, argument);
     else if (request == FIONREAD && inode_is_regular(file->inode))
         result = file_ioctl_readable(file, argument);
     else

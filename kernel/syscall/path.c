@@ -7,6 +7,7 @@
 #include <kernel/syscall/file_common.h>
 #include <kernel/vfs/permission.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 /* --- creating and removing --------------------------------------------------------------- */
 
@@ -265,7 +266,7 @@ LOCAL int mount_new(const struct path *point, const char *source, const char *ty
     struct file_system *type = file_system_find(type_name);
     if (type == NULL)
         return -ENODEV;
-    int error = type->create(source, options, &super);
+    int error = LIVE_CALL(type->create, -EFAULT, source, options, &super);
     return error != 0 ? error : mount_add(super, point, source[0] == 0 ? "none" : source, flags & MOUNT_KEPT_FLAGS);
 }
 

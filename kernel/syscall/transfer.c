@@ -9,6 +9,7 @@
 #include <kernel/proc/signal.h>
 #include <kernel/syscall/file_common.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define BOUNCE_SIZE 65536 /* kernel buffer for copies between files, and for vectors to streams */
 
@@ -324,8 +325,8 @@ int64_t sys_getdents64(int32_t fd, struct user_ptr buffer, uint32_t size)
     } else if (file->ops->read_directory != NULL) {
         mutex_lock(&file->lock);
         result = file->inode->links == 0 ? -ENOENT
-                                         : file->ops->read_directory(file, &file->position, directory_reader_emit,
-                                                                     &reader);
+                                         : LIVE_CALL(file->ops->read_directory, -EFAULT, file, &file->position,
+                                                     directory_reader_emit, &reader);
         mutex_unlock(&file->lock);
         if (result >= 0)
             result = reader.done > 0 ? (int64_t)reader.done : reader.error;
@@ -373,7 +374,7 @@ int64_t sys_fallocate(int32_t fd, uint32_t mode, int64_t offset, int64_t size)
         result = file->is_stream ? -ESPIPE : -ENODEV;
     else if ((mode & FALLOC_FL_KEEP_SIZE) || (result = size_limit_check(inode, (uint64_t)end)) == 0) {
         mutex_lock(&inode->lock);
-        result = inode->ops->allocate(inode, (uint64_t)offset, (uint64_t)size, mode);
+        result = LIVE_CALL(inode->ops->allocate, -EFAULT, inode, (uint64_t)offset, (uint64_t)size, mode);
         mutex_unlock(&inode->lock);
     }
     file_put(file);
@@ -389,7 +390,7 @@ LOCAL int64_t file_sync(int32_t fd)
     if (file->flags & O_PATH)
         result = -EBADF;
     else if (file->ops->sync != NULL)
-        result = file->ops->sync(file);
+        result = LIVE_CALL(file->ops->sync, -EFAULT, file);
     else if (file->is_stream)
         result = -EINVAL;
     file_put(file);

@@ -16,6 +16,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define DENTRY_BUCKETS    2048 /* power of two */
 #define DENTRY_UNUSED_MAX 4096
@@ -202,7 +203,7 @@ int dentry_lookup_locked(struct dentry *directory, const struct name *name, stru
     if (inode->ops->lookup == NULL)
         return -ENOTDIR;
     struct inode *found;
-    int error = inode->ops->lookup(inode, name, &found);
+    int error = LIVE_CALL(inode->ops->lookup, -EFAULT, inode, name, &found);
     if (error != 0)
         return error;
     return dentry_add_locked(directory, name, found, child);

@@ -12,6 +12,7 @@
 #include <kernel/vfs/private.h>
 #include <kernel/vfs/record_lock.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 static struct object_cache *file_objects;
 
@@ -110,7 +111,7 @@ void file_put(struct file *file)
     file_lock_release(file);
     record_lock_release(file->inode, file);
     if (file->ops->release != NULL)
-        file->ops->release(file);
+        LIVE_CALL(file->ops->release, 0, file);
     file_discard(file);
 }
 
@@ -147,10 +148,10 @@ isize_t file_read(struct file *file, struct io *io)
         return result;
     if (file->is_stream) {
         file_off_t ignored = 0;
-        return file->ops->read(file, io, &ignored);
+        return LIVE_CALL(file->ops->read, -EFAULT, file, io, &ignored);
     }
     mutex_lock(&file->lock);
-    result = file->ops->read(file, io, &file->position);
+    result = LIVE_CALL(file->ops->read, -EFAULT, file, io, &file->position);
     mutex_unlock(&file->lock);
     return result;
 }
@@ -162,10 +163,10 @@ isize_t file_write(struct file *file, struct io *io)
         return result;
     if (file->is_stream) {
         file_off_t ignored = 0;
-        return file->ops->write(file, io, &ignored);
+        return LIVE_CALL(file->ops->write, -EFAULT, file, io, &ignored);
     }
     mutex_lock(&file->lock);
-    result = file->ops->write(file, io, &file->position);
+    result = LIVE_CALL(file->ops->write, -EFAULT, file, io, &file->position);
     mutex_unlock(&file->lock);
     return result;
 }
@@ -177,7 +178,7 @@ isize_t file_read_at(struct file *file, struct io *io, file_off_t position)
     if (file->is_stream)
         return -ESPIPE;
     int error = file_check_read(file);
-    return error != 0 ? error : file->ops->read(file, io, &position);
+    return error != 0 ? error : LIVE_CALL(file->ops->read, -EFAULT, file, io, &position);
 }
 
 isize_t file_write_at(struct file *file, struct io *io, file_off_t position)
@@ -187,7 +188,7 @@ isize_t file_write_at(struct file *file, struct io *io, file_off_t position)
     if (file->is_stream)
         return -ESPIPE;
     int error = file_check_write(file);
-    return error != 0 ? error : file->ops->write(file, io, &position);
+    return error != 0 ? error : LIVE_CALL(file->ops->write, -EFAULT, file, io, &position);
 }
 
 isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
@@ -200,7 +201,7 @@ isize_t file_seek_generic(struct file *file, file_off_t offset, int whence)
     case SEEK_CUR: base = file->position; break;
     case SEEK_END:
         if (file->inode->ops->refresh != NULL)
-            file->inode->ops->refresh(file->inode);
+            LIVE_CALL(file->inode->ops->refresh, 0, file->inode);
         base = (file_off_t)file->inode->size;
         break;
     case SEEK_DATA: /* no holes known: all is data up to the end */
@@ -233,7 +234,7 @@ isize_t file_seek(struct file *file, file_off_t offset, int whence)
     if (file->is_stream && file->ops->seek == NULL)
         return -ESPIPE;
     mutex_lock(&file->lock);
-    isize_t result = file->ops->seek != NULL ? file->ops->seek(file, offset, whence)
+    isize_t result = file->ops->seek != NULL ? LIVE_CALL(file->ops->seek, -EFAULT, file, offset, whence)
                                              : file_seek_generic(file, offset, whence);
     mutex_unlock(&file->lock);
     return result;

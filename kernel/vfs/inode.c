@@ -12,6 +12,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/time/time.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 /* Minor number of the next anonymous st_dev (major 0), as Linux gives to file systems without a disk. */
 static uint32_t super_next_device = 1;
@@ -57,7 +58,7 @@ void super_put(struct super *super)
     uint32_t left = __atomic_sub_fetch(&super->references, 1, __ATOMIC_ACQ_REL);
     KASSERT(left != UINT32_MAX);
     if (left == 0)
-        super->ops->free(super);
+        LIVE_CALL(super->ops->free, 0, super);
 }
 
 void super_discard(struct super *super)
@@ -104,7 +105,7 @@ void inode_put(struct inode *inode)
     if (left != 0)
         return;
     struct super *super = inode->super;
-    inode->ops->free(inode);
+    LIVE_CALL(inode->ops->free, 0, inode);
     super_put(super);
 }
 
@@ -116,7 +117,7 @@ void inode_get_status(struct inode *inode, struct file_status *out)
 {
     memset(out, 0, sizeof(*out));
     if (inode->ops->refresh != NULL)
-        inode->ops->refresh(inode);
+        LIVE_CALL(inode->ops->refresh, 0, inode);
     mutex_lock(&inode->lock);
     out->device = inode->super->device;
     out->inode_number = inode->number;
@@ -229,7 +230,7 @@ int inode_truncate(struct inode *inode, uint64_t size)
         || (size > inode->size && inode_is_sealed(inode, F_SEAL_GROW)))
         error = -EPERM;
     else
-        error = inode->ops->truncate(inode, size);
+        error = LIVE_CALL(inode->ops->truncate, -EFAULT, inode, size);
     if (error == 0)
         inode_touch(inode, INODE_MODIFIED);
     mutex_unlock(&inode->lock);
@@ -240,5 +241,5 @@ int inode_get_page(struct inode *inode, uint64_t index, bool shared, struct page
 {
     if (inode->ops->get_page == NULL)
         return -ENODEV;
-    return inode->ops->get_page(inode, index, shared, page);
+    return LIVE_CALL(inode->ops->get_page, -EFAULT, inode, index, shared, page);
 }

@@ -10,6 +10,7 @@
 #include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define OPEN_LINKS_MAX 40
 
@@ -91,7 +92,7 @@ int vfs_open_created(const struct path *path, uint32_t flags, struct file **out)
     if (error == 0 && (flags & O_TRUNC) && !(flags & O_PATH) && inode_is_regular(inode))
         error = inode_truncate(inode, 0);
     if (error == 0 && file->ops->open != NULL)
-        error = file->ops->open(file);
+        error = LIVE_CALL(file->ops->open, -EFAULT, file);
     if (error != 0) {
         file_discard(file);
         return error;
@@ -117,7 +118,7 @@ LOCAL int open_unnamed(struct fs_context *fs, const struct path *start, const ch
     if (error == 0 && parent->ops->create_unnamed == NULL)
         error = -EOPNOTSUPP;
     else if (error == 0)
-        error = parent->ops->create_unnamed(parent, S_IFREG | mode, &inode);
+        error = LIVE_CALL(parent->ops->create_unnamed, -EFAULT, parent, S_IFREG | mode, &inode);
     if (error == 0) {
         struct path path = { directory.mount, NULL };
         inode->is_linkable = !(flags & O_EXCL);

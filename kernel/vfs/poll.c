@@ -12,6 +12,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
+#include <live/call.h>
 
 #define POLL_CHUNK 8
 
@@ -55,7 +56,7 @@ uint32_t file_poll(struct file *file, struct poll_table *table)
 {
     if (file->flags & O_PATH)
         return POLL_NVAL;
-    uint32_t ready = file->ops->poll == NULL ? POLL_IN | POLL_OUT : file->ops->poll(file, table);
+    uint32_t ready = file->ops->poll == NULL ? POLL_IN | POLL_OUT : LIVE_CALL(file->ops->poll, POLL_ERR, file, table);
     /* The older names for normal data (poll(2)). */
     return ready | ((ready & POLL_IN) ? POLL_RDNORM : 0) | ((ready & POLL_OUT) ? POLL_WRNORM : 0);
 }

@@ -12,6 +12,7 @@
 #include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 static struct mutex rename_lock = MUTEX_INIT(rename_lock, "rename", LOCK_RANK_RENAME);
 
@@ -128,8 +129,8 @@ LOCAL int rename_perform(struct rename *rename)
     if (error == 0) {
         if (lock_target)
             mutex_lock_nested(&target->lock);
-        error = from->ops->rename(from, &rename->from.name, rename->source->inode, to, &rename->to.name, target,
-                                  rename->exchange);
+        error = LIVE_CALL(from->ops->rename, -EFAULT, from, &rename->from.name, rename->source->inode, to,
+                          &rename->to.name, target, rename->exchange);
         if (error == 0)
             rename_account(rename);
         if (lock_target)

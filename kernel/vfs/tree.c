@@ -14,6 +14,7 @@
 #include <kernel/vfs/permission.h>
 #include <kernel/vfs/private.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 int tree_check_directory(const struct path *directory)
 {
@@ -64,7 +65,7 @@ int vfs_create_locked(const struct path *directory, const struct name *name, uin
         return error;
     if (parent->ops->create == NULL)
         return -EPERM;
-    error = parent->ops->create(parent, name, mode, device, &child);
+    error = LIVE_CALL(parent->ops->create, -EFAULT, parent, name, mode, device, &child);
     if (error != 0)
         return error;
     tree_inherit(parent, child);
@@ -127,7 +128,8 @@ int vfs_symlink(struct fs_context *fs, const char *target, const struct path *st
     if (error != 0)
         return error;
     struct inode *parent = path_inode(&last.parent);
-    error = parent->ops->symlink == NULL ? -EPERM : parent->ops->symlink(parent, &last.name, target, &inode);
+    error = parent->ops->symlink == NULL ? -EPERM : LIVE_CALL(parent->ops->symlink, -EFAULT, parent, &last.name,
+                                                              target, &inode);
     if (error == 0) {
         tree_inherit(parent, inode);
         error = dentry_add_locked(last.parent.dentry, &last.name, inode, &child);
@@ -156,7 +158,7 @@ int vfs_link(struct fs_context *fs, const struct path *object, const struct path
         if (inode->links == 0 && !inode->is_linkable)
             error = -ENOENT;
         else
-            error = parent->ops->link(parent, &last.name, inode);
+            error = LIVE_CALL(parent->ops->link, -EFAULT, parent, &last.name, inode);
         if (error == 0) {
             inode->links++;
             inode->is_linkable = false;
@@ -180,7 +182,7 @@ isize_t vfs_read_link(const struct path *path, char *buffer, size_t size)
     if (!inode_is_symlink(inode) || inode->ops->read_link == NULL)
         return -EINVAL;
     inode_accessed(inode);
-    return inode->ops->read_link(inode, buffer, size);
+    return LIVE_CALL(inode->ops->read_link, -EFAULT, inode, buffer, size);
 }
 
 int vfs_make_parents(struct fs_context *fs, const char *name, uint32_t mode)
@@ -247,7 +249,7 @@ LOCAL int tree_remove_locked(const struct path *directory, const struct name *na
     if (error == 0) {
         if (is_directory)
             mutex_lock_nested(&child->lock); /* nothing may be created in it meanwhile */
-        error = parent->ops->remove(parent, name, child);
+        error = LIVE_CALL(parent->ops->remove, -EFAULT, parent, name, child);
         if (error == 0) {
             tree_drop_name(parent, child);
             inode_touch(parent, INODE_MODIFIED);

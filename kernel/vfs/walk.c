@@ -13,6 +13,7 @@
 #include <kernel/vfs/permission.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define WALK_LINKS_MAX 40 /* as Linux: path_resolution(7) */
 
@@ -106,7 +107,7 @@ LOCAL int walk_splice(struct walk *walk, struct inode *link)
     char *buffer = kmalloc(PATH_SIZE_MAX);
     if (buffer == NULL)
         return -ENOMEM;
-    isize_t length = link->ops->read_link(link, buffer, PATH_SIZE_MAX);
+    isize_t length = LIVE_CALL(link->ops->read_link, -EFAULT, link, buffer, PATH_SIZE_MAX);
     if (length >= 0 && (size_t)length + rest_length >= PATH_SIZE_MAX)
         length = -ENAMETOOLONG;
     if (length == 0)
@@ -136,7 +137,7 @@ LOCAL int walk_through_link(struct walk *walk, struct path *child)
         error = -ELOOP;
     } else if (link->ops->follow != NULL) {
         struct path target;
-        error = link->ops->follow(link, &target);
+        error = LIVE_CALL(link->ops->follow, -EFAULT, link, &target);
         if (error == 0) {
             path_put(&walk->at);
             walk->at = target;

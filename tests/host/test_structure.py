@@ -33,15 +33,18 @@ UPWARD = {
     ("kernel/time", "dev"): "the clock driver",
     ("kernel/sched", "live"): "a thread has a live stack",
     ("kernel/sched", "kernel/proc"): "an interruptible sleep asks for pending signals",
+    ("kernel/vfs", "live"): "operations of files and file systems may be live: they are called under a guard",
     ("kernel/vfs", "kernel/proc"): "permissions are those of the process that asks",
     ("kernel/vfs", "kernel/syscall"): "a file's bytes go to the caller by usercopy",
     ("kernel/proc", "live"): "when the world ends, live code knows its names no more",
+    ("kernel/syscall", "live"): "operations of files may be live: they are called under a guard",
     ("kernel/proc", "kernel/syscall"): "futexes and signal frames lie in the caller's memory: usercopy",
     ("dev", "kernel/vfs"): "devices are files",
     ("dev", "fs"): "devices appear in devfs",
     ("dev", "live"): "functions of a live driver are called under a guard, and its module is held",
     ("dev", "kernel/proc"): "a terminal has a foreground process group and sends signals",
     ("kernel/report", "kernel/proc"): "reports name the process of a thread",
+    ("fs", "live"): "a device's operations may be live: their module is held",
     ("fs", "kernel/proc"): "procfs shows processes; a broken pipe sends a signal",
 }
 

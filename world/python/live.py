@@ -5,6 +5,8 @@ it by the module polyglot.
 """
 
 import _live
+import errno
+import os
 from _livenames import Names
 from collections import namedtuple
 
@@ -253,6 +255,8 @@ def _document(name, address):
             lines.append(f"generation {symbol.generation}, used by {symbol.users} module{'' if symbol.users == 1 else 's'}")
         if symbol.flags & 8:
             lines.append("replaced at the moment: polyglot.history() tells by what")
+        if symbol.flags & 16:
+            lines.append("switched off: it faulted where the kernel called it; define it anew")
     if declared and declared.file:
         lines.append(f"{declared.language + ', ' if declared.language else ''}{declared.file}:{declared.line}")
     if name in sources:
@@ -327,7 +331,7 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
 
     name    a kernel function ("vfs_open", "file.c:name"), or a live one
     source  C that defines it again with the same type; it sees everything that the kernel's debug data knows, the statics of
-            the function's own file too, without an #include. Or an object (bytes) of any compiler, built without SSE.
+            the function's own file too, without an #include. Or an object (bytes) of any compiler.
     trial   seconds in which a fault of the new version brings the old one back by itself; the faulting call returns -EFAULT,
             or NULL, or is run again in the old version if idempotent
     force   a changed type of a live function (its users are compiled for the old one)
@@ -343,7 +347,7 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
     declared = _declared(name)
     short = name.rsplit(":", 1)[-1]
     file = name.rsplit(":", 1)[0] if ":" in name else (declared.file if declared and symbol.origin == _KERNEL else "")
-    data, number = _version_object(source_or_object, lang, short, file, symbol.origin == _LIVE)
+    data, number = _version_object(source_or_object, lang, short, file)
     _check_type(name, short, declared, number, force and symbol.origin == _LIVE)
     if symbol.origin == _LIVE:
         module, message, _ = _live.load_object(data, f"{short}:{symbol.generation + 1}", lang, 4 if force else 0, "", "")
@@ -366,13 +370,13 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
     _remember(name, source_or_object, module)
 
 
-def _version_object(given, lang, short, file, sse):
+def _version_object(given, lang, short, file):
     """(object, type or None) of what replace() was given."""
     if isinstance(given, (bytes, bytearray, memoryview)):
         return bytes(given), None
     if lang != "c":
         raise ReplaceError(f"there is no compiler for {lang} inside yet: give its object as bytes")
-    made = _live.compile_version(given, short, file, sse)
+    made = _live.compile_version(given, short, file, True)
     if made[0] is None:
         raise _compile_error(given, *made[1:])
     return made
@@ -420,6 +424,23 @@ def _remember(name, source, module):
     versions.append((time.time(), text, module))
     if isinstance(source, str):
         sources[name] = source
+
+
+def stop(thread):
+    """stop(thread): ends live code that runs in another thread
+
+    thread: the number of a kernel thread that live code started (polyglot.threads() lists them), which ends; or a threading.Thread
+    whose call of a live function shall end, there with KeyboardInterrupt. A function of the kernel that it is in returns
+    first: TimeoutError, if a kernel thread has not ended after two seconds; it does when that returns.
+    """
+    number = getattr(thread, "native_id", None) or getattr(thread, "id", None) or thread
+    error = -_live.stop(int(number))
+    if error == errno.ESRCH:
+        raise ProcessLookupError(error, f"thread {number} runs no live code")
+    if error == errno.EBUSY:
+        raise TimeoutError(f"thread {number} waits in a function of the kernel; it ends when that returns")
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def restore(name):

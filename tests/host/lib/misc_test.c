@@ -1,6 +1,6 @@
 /*
- * Checksums, byte rings, bitmaps, numbers from text, byte order, lists.
- * Links: lib/xxhash64.c lib/ring.c lib/bitmap.c lib/parse.c
+ * Checksums, byte rings, bitmaps, numbers from text, byte order, lists, sorting.
+ * Links: lib/xxhash64.c lib/ring.c lib/bitmap.c lib/parse.c lib/sort.c
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include <lib/list.h>
 #include <lib/parse.h>
 #include <lib/ring.h>
+#include <lib/sort.h>
 #include <lib/xxhash64.h>
 
 #include <tests/host/check.h>
@@ -148,4 +149,33 @@ TEST(atomics)
     CHECK(!atomic_compare_exchange_u32(&word, &expected, 9) && expected == 5);
     CHECK(atomic_compare_exchange_u32(&word, &expected, 9) && atomic_fetch_add_u32(&word, 2) == 9);
     CHECK(atomic_exchange_u32(&word, 1) == 11 && atomic_load_acquire_u32(&word) == 1);
+}
+
+struct sort_test_item { uint8_t key; uint32_t other; };
+
+static bool sort_test_less(const void *a, const void *b, const void *context)
+{
+    CHECK(*(const int *)context == 7);
+    return ((const struct sort_test_item *)a)->key < ((const struct sort_test_item *)b)->key;
+}
+
+TEST(sort_random)
+{
+    const int context = 7;
+    for (size_t count = 0; count < 70; count++) {
+        struct sort_test_item *items = calloc(count + 1, sizeof *items);
+        uint32_t sum = 0, sorted_sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            items[i] = (struct sort_test_item){ (uint8_t)(i * 37 + count * 11), (uint32_t)(i * i) };
+            items[i].other += items[i].key * 1000u;
+            sum += items[i].other;
+        }
+        sort_items(items, count, sizeof *items, sort_test_less, &context);
+        for (size_t i = 0; i < count; i++) {
+            CHECK(i == 0 || items[i - 1].key <= items[i].key);
+            sorted_sum += items[i].other;
+        }
+        CHECK(sum == sorted_sum);
+        free(items);
+    }
 }

@@ -1,7 +1,7 @@
 /* Damaged objects: real ones of every compiler, with bytes changed where it hurts (headers, section, symbol and relocation
  * tables) and anywhere. The linker may refuse or load them; it must not touch a byte that is not its own, lose memory, or leave a
  * trace. The damaged code is never run. Seeded: the same in every run; FUZZ_ROUNDS=n for longer ones.
- * Links: tests/host/shim/shim.c live/object.c live/archive.c live/message.c live/names.c live/select.c live/bind.c live/layout.c live/relocate.c live/load.c live/module.c live/unload.c live/namespace.c live/stub.c live/suggest.c live/kernel_symbols.c live/list.c lib/tree.c lib/bitmap.c lib/printf.c lib/strlcpy.c
+ * Links: tests/host/shim/shim.c live/object.c live/archive.c live/message.c live/names.c live/select.c live/bind.c live/layout.c live/relocate.c live/load.c live/module.c live/unload.c live/namespace.c live/stub.c live/suggest.c live/kernel_symbols.c live/list.c kernel/elf.c lib/sort.c lib/tree.c lib/bitmap.c lib/printf.c lib/strlcpy.c
  * Flags: -D_GNU_SOURCE -no-pie -fno-pie -pthread */
 #include <tests/host/lib/random.h>
 #include <live/object.h>

@@ -1,5 +1,5 @@
 /* The live linker on real objects of every compiler: linked, run, looked at.
- * Links: tests/host/shim/shim.c live/object.c live/archive.c live/message.c live/names.c live/select.c live/bind.c live/layout.c live/relocate.c live/load.c live/module.c live/unload.c live/namespace.c live/stub.c live/suggest.c live/kernel_symbols.c live/list.c lib/tree.c lib/bitmap.c lib/printf.c lib/strlcpy.c
+ * Links: tests/host/shim/shim.c live/object.c live/archive.c live/message.c live/names.c live/select.c live/bind.c live/layout.c live/relocate.c live/load.c live/module.c live/unload.c live/namespace.c live/stub.c live/suggest.c live/kernel_symbols.c live/list.c kernel/elf.c lib/sort.c lib/tree.c lib/bitmap.c lib/printf.c lib/strlcpy.c
  * Flags: -D_GNU_SOURCE -no-pie -fno-pie -pthread */
 #include <tests/host/live/host.h>
 

@@ -247,6 +247,16 @@ mod _live {
         Ok(table.is_compatible(check(one, &table, vm)?, check(other, &table, vm)?))
     }
 
+    /// stop(thread) -> 0 or -errno: ends the live call of a thread of ours, or a kernel thread of live code.
+    #[pyfunction]
+    fn stop(thread: i32) -> i64 {
+        let mut request = control::StopRequest { thread, ..Default::default() };
+        match control::operate(control::STOP, &mut request) {
+            Ok(_) => 0,
+            Err(error) => -i64::from(error.raw_os_error().unwrap_or(libc::EINVAL)),
+        }
+    }
+
     /// restore(name) -> (0 or -errno, message)
     #[pyfunction]
     fn restore(name: PyStrRef) -> (i64, String) {
