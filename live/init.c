@@ -14,6 +14,7 @@ void live_init(void)
     size_t size;
     const uint8_t *file = boot_file_find("kernel", &size);
     kernel_symbols_init(file, file == NULL ? 0 : size);
+    live_module_on_free(live_cancel_timers); /* before their memory goes */
     live_module_on_free(live_heap_free_module);
     live_module_on_free(live_call_free_module);
     report_set_live(live_report_modules, live_report_symbols, live_patch_report);

@@ -240,6 +240,8 @@ void live_report_symbols(const struct report_output *output);
 
 /* Is a thread in a call of the module's code? Then with a message who. */
 bool live_module_is_entered(uint64_t module, struct message *message);
+/* Cancels armed timers that lie in the module's memory or whose function it defines. Also a hook of live_module_on_free(). Context: threads. */
+void live_cancel_timers(uint64_t module);
 /* Ends the kernel threads that run in it. 0, or -EBUSY, -EINTR with a message. Sleeps. */
 MUST_CHECK int live_stop_threads_of(uint64_t module, struct message *message);
 

@@ -1,6 +1,6 @@
 /*
  * Kernel threads of live code: they run under a guard of their own kind, can be ended from outside (LIVE_STOP, polyglot.stop), and keep
- * their module from being unloaded. And who is inside of a module's code at all.
+ * their module from being unloaded. And what else a module that leaves must not leave behind: who is inside of its code, armed timers.
  *
  * The thread's struct live_thread has no live stack; its timer and return address serve stop.c as they do for calls from the world.
  */
@@ -54,6 +54,21 @@ int live_stop_kernel_thread(struct thread *thread)
             return error;
     }
     return 0;
+}
+
+/* --- timers ------------------------------------------------------------------------------------- */
+
+LOCAL bool live_timer_is_of(const struct timer *timer, uint64_t module)
+{
+    return live_module_of((uint64_t)(uintptr_t)timer) == module
+        || live_module_of(live_function_code((uint64_t)(uintptr_t)timer->function)) == module;
+}
+
+void live_cancel_timers(uint64_t module)
+{
+    unsigned count = timer_cancel_matching(live_timer_is_of, module);
+    if (count != 0)
+        klog(LOG_WARNING, "live", "module %llu leaves with %u armed timers, which are cancelled", (unsigned long long)module, count);
 }
 
 /* --- who is in a module ----------------------------------------------------------------------- */

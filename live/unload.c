@@ -101,6 +101,7 @@ int live_unload(uint64_t id, bool force, struct message *message)
         return error;
     if (drivers != 0)
         hooks->remove(id); /* they use its names until they are gone */
+    live_cancel_timers(id); /* while names lead to their functions */
     mutex_lock(&live_mutex);
     live_unload_undefine(module, &others);
     mutex_unlock(&live_mutex);

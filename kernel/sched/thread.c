@@ -156,6 +156,20 @@ LOCAL void thread_give_stack(void *stack)
         vfree(stack);
 }
 
+void thread_free_kept_stacks(void)
+{
+    irq_flags_t flags = spin_lock_irq(&stacks_lock);
+    void **stack = free_stacks;
+    free_stacks = NULL;
+    free_stack_count = 0;
+    spin_unlock_irq(&stacks_lock, flags);
+    while (stack != NULL) {
+        void *next = *stack;
+        vfree(stack);
+        stack = next;
+    }
+}
+
 /* Everything but what the thread will run. */
 LOCAL struct thread *thread_allocate(const char *name)
 {

@@ -100,6 +100,9 @@ struct thread {
     uint64_t stack_scan;         /* atomic: the last scan of all stacks that has seen this one (live/reclaim.c) */
 };
 
+/* Frees the stacks of ended threads that are kept for new ones. Context: threads. */
+void thread_free_kept_stacks(void);
+
 /* The running thread. */
 struct thread *thread_current(void);
 

@@ -61,12 +61,31 @@ LOCAL void ktest_run_one(const struct ktest *test)
     ktest_count(!ktest_state.test_failed, test->suite, test->name, clock_monotonic() - start);
 }
 
-/* Free pages once threads that ended were freed by the scheduler, and old code by the live layer. */
+/* A thread that ended is in the list until another one has run where it did. */
+LOCAL void ktest_count_dead(struct thread *thread, void *context)
+{
+    if (thread->state == THREAD_DEAD)
+        ++*(unsigned *)context;
+}
+
+LOCAL void ktest_await_dead_threads(void)
+{
+    nanos_t end = clock_monotonic() + 5 * NANOS_PER_SECOND;
+    for (unsigned dead = 1; dead != 0 && clock_monotonic() < end;) {
+        dead = 0;
+        thread_sleep_until(clock_monotonic() + 2 * NANOS_PER_MILLISECOND, false);
+        thread_for_each(ktest_count_dead, &dead);
+    }
+}
+
+/* Free pages once threads that ended were freed by the scheduler, and old code by the live layer. Stacks that are kept for new threads are
+ * free: how many there are depends on how many threads happened to live at once. */
 LOCAL uint64_t ktest_free_pages(void)
 {
     struct page_statistics statistics;
-    thread_sleep_until(clock_monotonic() + 2 * NANOS_PER_MILLISECOND, false);
+    ktest_await_dead_threads();
     (void)live_reclaim_now();
+    thread_free_kept_stacks();
     page_get_statistics(&statistics);
     return statistics.free;
 }

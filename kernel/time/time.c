@@ -123,6 +123,25 @@ bool timer_cancel(struct timer *timer)
     return armed;
 }
 
+unsigned timer_cancel_matching(bool (*matches)(const struct timer *timer, uint64_t context), uint64_t context)
+{
+    unsigned count = 0;
+    for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
+        struct timer_queue *queue = &timer_queues[cpu];
+        irq_flags_t flags = spin_lock_irq(&queue->lock);
+        for (struct tree_node *node = tree_first(&queue->timers), *next; node != NULL; node = next) {
+            next = tree_next(node);
+            if (!matches(timer_of(node), context))
+                continue;
+            tree_remove(&queue->timers, node);
+            timer_of(node)->cpu = -1;
+            count++;
+        }
+        spin_unlock_irq(&queue->lock, flags);
+    }
+    return count;
+}
+
 /* Takes the first timer that is due at `now` off the queue; NULL: none. */
 LOCAL struct timer *timer_take_due_locked(struct timer_queue *queue, nanos_t now)
 {

@@ -39,5 +39,8 @@ void timer_arm(struct timer *timer, nanos_t deadline);   /* re-arms an armed one
 /* True when it was armed and will not fire; waits for a running function to end
  * (unless called from it). */
 bool timer_cancel(struct timer *timer);
+/* Cancels the armed timers for which `matches` is true; how many. It is called with interrupts off and a lock held, and takes none but
+ * by disabling interrupts. Does not wait for functions that run. */
+unsigned timer_cancel_matching(bool (*matches)(const struct timer *timer, uint64_t context), uint64_t context);
 
 #endif

@@ -27,6 +27,7 @@ void tick(struct timer *timer)
 }
 void start_ticking(void) { timer_init(&ticker, tick); timer_arm(&ticker, clock_monotonic() + 200000); }
 void stop_ticking(void) { timer_cancel(&ticker); }
+void tick_later(void) { timer_arm(&ticker, clock_monotonic() + 3600000000000L); }
 double wanted(int n) { double t = 0; for (int i = 0; i < n; i++) t = t * 0.5 + i * 1.5 / 3.0; return t; }
 """)
 
@@ -43,6 +44,9 @@ beside = series(50000), subprocess.check_output(["busybox", "awk", AWK])
 polyglot.live.stop_ticking()
 ticks = polyglot.live.ticks
 print("numbers", alone == beside, ticks > 10, polyglot.live.total == polyglot.live.wanted(ticks))
+
+polyglot.live.tick_later()
+print("timers", refused(polyglot.live.unload, polyglot.live.modules()[0].id, True), len(polyglot.dmesg(search="1 armed timers")))
 
 # A replaced kernel function that computes, and one whose access is not aligned.
 polyglot.replace("sys_getppid", "int64_t sys_getppid(void) { volatile double x = 400; return (int64_t)(x * 2.5); }")
@@ -103,6 +107,7 @@ print("patched", "replaced at the moment" in polyglot.kernel.sys_getppid.__doc__
 
 EXPECTED = """\
 numbers True True True
+timers None 1
 replaced 1000 True
 made 0
 read EFAULT EFAULT ioctl 45

@@ -153,6 +153,7 @@ bool live_fault_raise(uint32_t kind, uint64_t address, const char *text)
 }
 
 bool live_module_is_entered(uint64_t module, struct message *message) { return false; }
+void live_cancel_timers(uint64_t module) { }
 int live_stop_threads_of(uint64_t module, struct message *message) { return 0; }
 
 /* --- files -------------------------------------------------------------------------------------------- */
