@@ -58,7 +58,7 @@ LOCAL void console_draw_row_locked(uint16_t row)
         return;
     console.terminal.dirty[row] = false;
     framebuffer_draw_row(row, terminal_view_row(&console.terminal, row), console.terminal.columns,
-                         row == console.cursor_row ? console.cursor_column : -1);
+                         row == console.cursor_row ? console.cursor_column : -1, console.terminal.reverse_screen);
 }
 
 /* The whole screen, a row at a time, so that interrupts wait for one row at most. */

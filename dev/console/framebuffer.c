@@ -107,7 +107,13 @@ void framebuffer_draw_cell(uint16_t row, uint16_t column, const struct terminal_
     }
 }
 
-void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint16_t columns, int cursor)
+LOCAL bool framebuffer_shows(const struct terminal_cell *shown, const struct terminal_cell *cell)
+{
+    return shown->code_point == cell->code_point && shown->attributes == cell->attributes &&
+           shown->foreground == cell->foreground && shown->background == cell->background;
+}
+
+void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint16_t columns, int cursor, bool reverse)
 {
     struct terminal_cell *shown = framebuffer.shown + (size_t)row * framebuffer.columns;
 
@@ -115,7 +121,9 @@ void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint1
         struct terminal_cell cell = cells[column];
         if (column == cursor)
             cell.attributes |= TERMINAL_CURSOR;
-        if (memcmp(&cell, &shown[column], sizeof(cell)) != 0) {
+        if (reverse)
+            cell.attributes ^= TERMINAL_REVERSE;
+        if (!framebuffer_shows(&shown[column], &cell)) {
             shown[column] = cell;
             framebuffer_draw_cell(row, column, &cell);
         }

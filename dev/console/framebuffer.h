@@ -3,7 +3,7 @@
  * what is shown is remembered as cells, and only cells that differ are drawn.
  *
  *     framebuffer_init(&boot_info.framebuffer);
- *     framebuffer_draw_row(row, cells, columns, cursor);
+ *     framebuffer_draw_row(row, cells, columns, cursor, reverse);
  *
  * Before there is memory to remember cells in, framebuffer_init_early() and
  * framebuffer_draw_cell() do with the loader's mapping.
@@ -30,7 +30,7 @@ void framebuffer_draw_cell(uint16_t row, uint16_t column, const struct terminal_
 uint16_t framebuffer_columns(void);
 uint16_t framebuffer_rows(void);
 
-/* Brings a row to the screen. `cursor`: its column in this row, or -1. */
-void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint16_t columns, int cursor);
+/* Brings a row to the screen. `cursor`: its column in this row, or -1. `reverse`: with the colours of every cell exchanged. */
+void framebuffer_draw_row(uint16_t row, const struct terminal_cell *cells, uint16_t columns, int cursor, bool reverse);
 
 #endif

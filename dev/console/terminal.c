@@ -13,7 +13,8 @@ enum terminal_state {
     TERMINAL_CSI,           /* after ESC [ */
     TERMINAL_CSI_IGNORE,    /* a malformed one: to its final byte */
     TERMINAL_STRING,        /* OSC, DCS, SOS, PM, APC: to ST, or BEL */
-    TERMINAL_STRING_ESCAPE  /* ESC within: ST follows, or a new sequence */
+    TERMINAL_STRING_ESCAPE, /* ESC within: ST follows, or a new sequence */
+    TERMINAL_VT52_ADDRESS   /* a VT52's row or column */
 };
 
 #define TERMINAL_PARAMETER_LIMIT 99999u
@@ -69,6 +70,10 @@ LOCAL void terminal_begin_sequence(struct terminal *terminal, enum terminal_stat
 
 LOCAL void terminal_parse_escape(struct terminal *terminal, uint8_t byte)
 {
+    if (terminal->vt52) {
+        terminal->state = terminal_vt52_sequence(terminal, byte) ? TERMINAL_VT52_ADDRESS : TERMINAL_TEXT;
+        return;
+    }
     if (byte >= 0x20 && byte <= 0x2f) {
         terminal->intermediate = byte;
         return;
@@ -169,6 +174,10 @@ LOCAL void terminal_parse(struct terminal *terminal, uint8_t byte)
     case TERMINAL_CSI_IGNORE:
         if (byte != 0x7f)
             terminal_parse_csi(terminal, byte);
+        break;
+    case TERMINAL_VT52_ADDRESS:
+        if (!terminal_vt52_address(terminal, byte))
+            terminal->state = TERMINAL_TEXT;
         break;
     case TERMINAL_STRING_ESCAPE:
         if (byte == '\\') {

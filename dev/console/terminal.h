@@ -19,7 +19,7 @@
  * screen by its first row; the alternate screen has none.
  *
  * Left out: combining characters (dropped), selections, left and
- * right margins, double-size lines, character sets but ASCII, the British one and line drawing,
+ * right margins, double-size lines, character sets but ASCII, the British one and line drawing (in G0 to G3),
  * mouse reports, titles, sixel. Such sequences are recognised and ignored.
  */
 #ifndef DEV_CONSOLE_TERMINAL_H
@@ -56,8 +56,8 @@ struct terminal_cursor {
     uint16_t row, column;
     bool wrap_pending;         /* the last column was written: the next character goes to the next line */
     bool origin_mode;
-    uint8_t charset;           /* which of G0, G1 is in use */
-    uint8_t charsets[2];       /* G0, G1: enum terminal_charset */
+    uint8_t charset;           /* which of G0 to G3 is in use */
+    uint8_t charsets[4];       /* G0 to G3: enum terminal_charset */
     struct terminal_cell style; /* attributes and colours of what is written */
 };
 
@@ -85,6 +85,9 @@ struct terminal {
     /* modes */
     bool autowrap, insert_mode, newline_mode, cursor_visible;
     bool application_cursor_keys, bracketed_paste;
+    bool reverse_screen;                /* DECSCNM: for the drawing side; cells stay as they are */
+    bool vt52;                          /* DECANM is off: the sequences are a VT52's */
+    uint8_t single_shift;               /* SS2, SS3: the set of the next character; 0: none */
     uint32_t bells;                     /* rung so far */
 
     /* parser */

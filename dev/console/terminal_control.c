@@ -29,7 +29,7 @@ LOCAL void terminal_reply(struct terminal *terminal, const char *text, size_t si
     terminal->reply_size = (uint8_t)(terminal->reply_size + size);
 }
 
-LOCAL void terminal_reply_text(struct terminal *terminal, const char *text)
+void terminal_reply_text(struct terminal *terminal, const char *text)
 {
     terminal_reply(terminal, text, strlen(text));
 }
@@ -37,7 +37,7 @@ LOCAL void terminal_reply_text(struct terminal *terminal, const char *text)
 /* --- cursor ------------------------------------------------------------------------------ */
 
 /* Row 0 of origin mode is the region's first. */
-LOCAL void terminal_move_to(struct terminal *terminal, uint32_t row, uint32_t column)
+void terminal_move_to(struct terminal *terminal, uint32_t row, uint32_t column)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
     uint32_t last = terminal->rows - 1u;
@@ -57,7 +57,7 @@ LOCAL uint32_t terminal_logical_row(const struct terminal *terminal)
 }
 
 /* CUU, CUD: stop at the region's edge when they begin inside. */
-LOCAL void terminal_move_vertically(struct terminal *terminal, int32_t by)
+void terminal_move_vertically(struct terminal *terminal, int32_t by)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
     int32_t low = cursor->row >= terminal->scroll_top ? terminal->scroll_top : 0;
@@ -68,7 +68,7 @@ LOCAL void terminal_move_vertically(struct terminal *terminal, int32_t by)
     cursor->wrap_pending = false;
 }
 
-LOCAL void terminal_move_horizontally(struct terminal *terminal, int32_t by)
+void terminal_move_horizontally(struct terminal *terminal, int32_t by)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
     int32_t column = cursor->column + by;
@@ -136,6 +136,13 @@ void terminal_control_character(struct terminal *terminal, uint8_t byte)
 
 /* --- reset ------------------------------------------------------------------------------- */
 
+/* ASCII in all four sets. */
+LOCAL void terminal_reset_sets(struct terminal *terminal)
+{
+    terminal->single_shift = terminal->cursor.charset = 0;
+    memset(terminal->cursor.charsets, TERMINAL_ASCII, sizeof(terminal->cursor.charsets));
+}
+
 /* DECSTR: modes and attributes, not the text. */
 LOCAL void terminal_soft_reset(struct terminal *terminal)
 {
@@ -145,8 +152,7 @@ LOCAL void terminal_soft_reset(struct terminal *terminal)
     terminal->scroll_top = 0;
     terminal->scroll_bottom = terminal->rows - 1;
     terminal->cursor.origin_mode = false;
-    terminal->cursor.charset = 0;
-    terminal->cursor.charsets[0] = terminal->cursor.charsets[1] = TERMINAL_ASCII;
+    terminal_reset_sets(terminal);
     terminal->cursor.style = (struct terminal_cell){ .code_point = ' ' };
     for (size_t i = 0; i < ARRAY_COUNT(terminal->screens); i++) {
         struct terminal_cursor *saved = &terminal->screens[i].saved;
@@ -160,6 +166,7 @@ void terminal_reset(struct terminal *terminal)
 {
     terminal_soft_reset(terminal);
     terminal->bracketed_paste = false;
+    terminal->reverse_screen = terminal->vt52 = false;
     terminal->last_character = 0;
     terminal->state = 0;
     utf8_decoder_init(&terminal->decoder);
@@ -190,8 +197,8 @@ LOCAL void terminal_align(struct terminal *terminal)
 
 void terminal_escape_sequence(struct terminal *terminal, uint8_t final)
 {
-    if (terminal->intermediate == '(' || terminal->intermediate == ')') {
-        terminal->cursor.charsets[terminal->intermediate == ')'] =
+    if (terminal->intermediate >= '(' && terminal->intermediate <= '+') { /* SCS for G0 to G3 */
+        terminal->cursor.charsets[terminal->intermediate - '('] =
             final == '0' || final == '2' ? TERMINAL_SPECIAL_GRAPHICS : final == 'A' ? TERMINAL_BRITISH : TERMINAL_ASCII;
         return;
     }
@@ -211,7 +218,15 @@ void terminal_escape_sequence(struct terminal *terminal, uint8_t final)
         break;
     case 'H': terminal->tabs[terminal->cursor.column] = true; break; /* HTS */
     case 'M': terminal_reverse_line_feed(terminal); break;  /* RI */
+    case 'N':                                               /* SS2 */
+    case 'O':                                               /* SS3 */
+        terminal->single_shift = (uint8_t)(final == 'N' ? 2 : 3);
+        break;
     case 'Z': terminal_reply_text(terminal, "\033[?62;22c"); break; /* DECID */
+    case 'n':                                               /* LS2 */
+    case 'o':                                               /* LS3 */
+        terminal->cursor.charset = (uint8_t)(final == 'n' ? 2 : 3);
+        break;
     case 'c': terminal_reset(terminal); break;              /* RIS */
     }
 }
@@ -334,6 +349,7 @@ LOCAL bool *terminal_private_mode(struct terminal *terminal, uint32_t number)
 {
     switch (number) {
     case 1: return &terminal->application_cursor_keys;
+    case 5: return &terminal->reverse_screen;
     case 6: return &terminal->cursor.origin_mode;
     case 7: return &terminal->autowrap;
     case 25: return &terminal->cursor_visible;
@@ -350,6 +366,12 @@ LOCAL void terminal_set_private_mode(struct terminal *terminal, uint32_t number,
     if (mode != NULL)
         *mode = on;
     switch (number) {
+    case 2: /* DECANM */
+        terminal->vt52 = !on;
+        if (terminal->vt52)
+            terminal_reset_sets(terminal);
+        break;
+    case 5: memset(terminal->dirty, true, terminal->rows); break;
     case 6: terminal_move_to(terminal, 0, 0); break;
     case 7: terminal->cursor.wrap_pending = false; break;
     case 47:
@@ -413,6 +435,8 @@ LOCAL void terminal_report_identity(struct terminal *terminal)
         terminal_reply_text(terminal, "\033[?62;22c");
     else if (terminal->prefix == '>')
         terminal_reply_text(terminal, "\033[>1;10;0c");
+    else if (terminal->prefix == '=') /* DA3: a unit without a number */
+        terminal_reply_text(terminal, "\033P!|00000000\033\\");
 }
 
 /* DECREQTPARM: no parity, eight bits, 19200 baud both ways, as xterm says. */
@@ -438,7 +462,7 @@ LOCAL void terminal_report_window(struct terminal *terminal)
 /* --- control sequences ------------------------------------------------------------------- */
 
 /* ED */
-LOCAL void terminal_erase_display(struct terminal *terminal)
+void terminal_erase_display(struct terminal *terminal)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
 
@@ -462,7 +486,7 @@ LOCAL void terminal_erase_display(struct terminal *terminal)
 }
 
 /* EL */
-LOCAL void terminal_erase_line(struct terminal *terminal)
+void terminal_erase_line(struct terminal *terminal)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
     uint32_t what = terminal_parameter(terminal, 0, 0);
@@ -541,7 +565,7 @@ LOCAL void terminal_special_sequence(struct terminal *terminal, uint8_t final)
         terminal_erase_display(terminal);
     else if (prefix == '?' && final == 'K')
         terminal_erase_line(terminal);
-    else if (prefix == '>' && final == 'c')
+    else if ((prefix == '>' || prefix == '=') && final == 'c')
         terminal_report_identity(terminal);
 }
 

@@ -150,9 +150,12 @@ static const uint16_t terminal_special_graphics[] = {
     0x2260, 0x00a3, 0x00b7,
 };
 
-LOCAL uint32_t terminal_map_character(const struct terminal_cursor *cursor, uint32_t code_point)
+LOCAL uint32_t terminal_map_character(struct terminal *terminal, uint32_t code_point)
 {
-    uint8_t charset = cursor->charsets[cursor->charset];
+    const struct terminal_cursor *cursor = &terminal->cursor;
+    uint8_t charset = cursor->charsets[terminal->single_shift != 0 ? terminal->single_shift : cursor->charset];
+
+    terminal->single_shift = 0;
 
     if (charset == TERMINAL_SPECIAL_GRAPHICS && code_point >= 0x5f && code_point <= 0x7e)
         return terminal_special_graphics[code_point - 0x5f];
@@ -180,7 +183,7 @@ LOCAL void terminal_put_cell(struct terminal *terminal, uint32_t code_point, uns
 void terminal_print(struct terminal *terminal, uint32_t character)
 {
     struct terminal_cursor *cursor = &terminal->cursor;
-    uint32_t code_point = terminal_map_character(cursor, character);
+    uint32_t code_point = terminal_map_character(terminal, character);
     unsigned width = column_width(code_point);
     if (width == 0)
         return;
@@ -210,7 +213,8 @@ size_t terminal_print_ascii(struct terminal *terminal, const uint8_t *bytes, siz
     struct terminal_cursor *cursor = &terminal->cursor;
     size_t count = 0, limit = MIN(size, (size_t)(terminal->columns - 1 - cursor->column));
 
-    if (cursor->wrap_pending || terminal->insert_mode || cursor->charsets[cursor->charset] != TERMINAL_ASCII)
+    if (cursor->wrap_pending || terminal->insert_mode || terminal->single_shift != 0 ||
+        cursor->charsets[cursor->charset] != TERMINAL_ASCII)
         return 0;
     while (count < limit && bytes[count] >= 0x20 && bytes[count] < 0x7f)
         count++;

@@ -42,5 +42,16 @@ void terminal_control_character(struct terminal *terminal, uint8_t byte);
 void terminal_escape_sequence(struct terminal *terminal, uint8_t final);
 void terminal_control_sequence(struct terminal *terminal, uint8_t final);
 void terminal_reset(struct terminal *terminal);
+void terminal_erase_display(struct terminal *terminal);
+void terminal_erase_line(struct terminal *terminal);
+void terminal_move_to(struct terminal *terminal, uint32_t row, uint32_t column);
+void terminal_move_vertically(struct terminal *terminal, int32_t by);
+void terminal_move_horizontally(struct terminal *terminal, int32_t by);
+void terminal_reply_text(struct terminal *terminal, const char *text);
+
+/* terminal_vt52.c: the byte after ESC of a VT52; and the cursor's place, of which a byte each is a row and a column. Both
+ * return true while more bytes belong to the sequence. */
+bool terminal_vt52_sequence(struct terminal *terminal, uint8_t byte);
+bool terminal_vt52_address(struct terminal *terminal, uint8_t byte);
 
 #endif

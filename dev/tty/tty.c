@@ -416,8 +416,8 @@ static uint64_t *tty_delimiters;
 
 void tty_reset(void)
 {
-    /* Colours, margins, alternate screen and bracketed paste off, cursor shown. */
-    static const char terminal_reset[] = "\033[0m\033[r\033[?1049l\033[?2004l\033[?2026l\033[?25h\r";
+    /* VT52 mode, colours, margins, alternate screen, reverse screen and bracketed paste off, cursor shown. */
+    static const char terminal_reset[] = "\033<\033[0m\033[r\033[?1049l\033[?2004l\033[?2026l\033[?5l\033[?25h\r";
     irq_flags_t flags = spin_lock_irq(&tty_console.lock);
     bool first = tty_console.line.size == 0;
     line_init(&tty_console.line, tty_ring, tty_delimiters, TTY_INPUT_SIZE, &tty_line_ops, &tty_console);

@@ -24,8 +24,8 @@ from pyte.screens import Char, Margins
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SOURCES = ["tests/host/terminal/terminal_dump.c", "dev/console/terminal.c", "dev/console/terminal_control.c",
-           "dev/console/terminal_grid.c", "dev/console/terminal_view.c", "dev/tty/column_width.c", "lib/utf8.c",
-           "lib/printf.c"]
+           "dev/console/terminal_grid.c", "dev/console/terminal_view.c", "dev/console/terminal_vt52.c", "dev/tty/column_width.c",
+           "lib/utf8.c", "lib/printf.c"]
 # enum terminal_attribute, and what pyte has of it.
 ATTRIBUTES = [("bold", 1), ("italics", 4), ("underscore", 8), ("blink", 16), ("reverse", 32), ("strikethrough", 128)]
 COMPARED = sum(bit for _, bit in ATTRIBUTES)
@@ -93,10 +93,10 @@ DEPARTURES = {
     "strings": "pyte draws the content of DCS, SOS, PM and APC strings and does not end all OSC strings; strings draw "
                "nothing (ECMA-48, 5.6). Not fed to it",
     "prefixes": "pyte ignores the prefixes > = < and intermediate bytes, so that CSI > 4 ; 2 m is SGR to it, and fails on "
-                "CSI ? 4 m; it draws the end of ESC * A. They are other functions (ctlseqs), none of which changes cells but "
+                "CSI ? 4 m; it draws the end of ESC % G. They are other functions (ctlseqs), none of which changes cells but "
                 "DECSTR. Not fed to it",
     "sub-parameters": "pyte does not know colons: 38:5:n is 38;5;n, 4:n a kind of underline (ctlseqs, SGR). Rewritten",
-    "character sets": "pyte ignores SCS, SO and SI with UTF-8, has line drawing as first G1, lacks the British set, and "
+    "character sets": "pyte ignores SCS, SO and SI with UTF-8, has no G2 and G3, has line drawing as first G1, lacks the British set, and "
                       "has other characters at 2/11 to 3/0, 5/15, 6/8 of the special graphics (VT220 manual, table 2-4)",
     "alternate screen": "pyte has none (ctlseqs, DECSET 47, 1047, 1048, 1049)",
     "missing functions": "pyte lacks SU, SD, REP, CBT, CHT, HPA (CSI `), VPB, SCOSC, SCORC, DECSTR (ctlseqs)",
@@ -156,6 +156,15 @@ class PyteTerminal:
             return  # strings
         if token["csi"]:
             data = self._rewrite(token)
+        elif token["intermediates"] in (b"*", b"+"):  # character sets
+            self.screen.further_sets[2 if token["intermediates"] == b"*" else 3] = SETS.get(chr(data[-1]), charsets.LAT1_MAP)
+            return
+        elif data in (b"\x1bn", b"\x1bo"):
+            self.screen.charset = 2 + (data == b"\x1bo")
+            return
+        elif data in (b"\x1bN", b"\x1bO"):
+            self.screen.single_shift = 2 + (data == b"\x1bO")
+            return
         elif token["intermediates"] and token["intermediates"] not in b"()#":
             return  # prefixes
         self.stream.feed(self.decoder.decode(data))
@@ -222,12 +231,14 @@ class XtermScreen(pyte.Screen):
         super().reset()
         self.g1_charset = charsets.LAT1_MAP
         self.saved, self.alternate, self.last_character = {}, False, ""
+        self.further_sets, self.single_shift = {2: charsets.LAT1_MAP, 3: charsets.LAT1_MAP}, 0
         self.other_buffer = None
 
     def soft_reset(self):  # missing functions
         self.mode = {modes.DECAWM, modes.DECTCEM}
         self.margins, self.charset = None, 0
         self.g0_charset = self.g1_charset = charsets.LAT1_MAP
+        self.further_sets, self.single_shift = {2: charsets.LAT1_MAP, 3: charsets.LAT1_MAP}, 0
         self.cursor.attrs = self.default_char
         self.saved = {}
 
@@ -289,6 +300,9 @@ class XtermScreen(pyte.Screen):
 
     def draw(self, data):
         for char in data:
+            typed, chosen, self.single_shift = char, self.single_shift or self.charset, 0
+            if chosen > 1:
+                char = char.translate(self.further_sets[chosen])
             width = pyte.screens.wcwidth(char)
             if width <= 0:
                 continue  # combining characters
@@ -301,10 +315,17 @@ class XtermScreen(pyte.Screen):
             if modes.IRM not in self.mode:
                 self.split_wide(self.cursor.y, self.cursor.x)
                 self.split_wide(self.cursor.y, self.cursor.x + width)
-            super().draw(char)
-            self.last_character = char
+            self.draw_in_set(char, chosen)
+            self.last_character = typed
             if modes.DECAWM not in self.mode:
                 self.end_wrap()
+
+    def draw_in_set(self, char, chosen):  # character sets; those above G1 are done with
+        kept = self.charset, self.g0_charset
+        if chosen > 1:
+            self.charset, self.g0_charset = 0, charsets.LAT1_MAP
+        super().draw(char)
+        self.charset, self.g0_charset = kept
 
     def repeat(self, count=None):
         self.draw(self.last_character * min(count or 1, self.columns * self.lines))
@@ -414,12 +435,14 @@ class XtermScreen(pyte.Screen):
 
     def save_cursor(self, *rest):  # saved cursor
         self.saved[self.alternate] = (self.cursor.y, self.cursor.x, self.cursor.attrs, self.charset, self.g0_charset,
-                                      self.g1_charset, modes.DECOM in self.mode)
+                                      self.g1_charset, dict(self.further_sets), modes.DECOM in self.mode)
 
     def restore_cursor(self, *rest):
-        home = (0, 0, self.default_char, 0, charsets.LAT1_MAP, charsets.LAT1_MAP, False)
+        home = (0, 0, self.default_char, 0, charsets.LAT1_MAP, charsets.LAT1_MAP,
+                {2: charsets.LAT1_MAP, 3: charsets.LAT1_MAP}, False)
         (self.cursor.y, self.cursor.x, self.cursor.attrs, self.charset, self.g0_charset, self.g1_charset,
-         origin) = self.saved.get(self.alternate, home)
+         sets, origin) = self.saved.get(self.alternate, home)
+        self.further_sets = dict(sets)
         (self.mode.add if origin else self.mode.discard)(modes.DECOM)
 
     # --- settings ----------------------------------------------------------------------------

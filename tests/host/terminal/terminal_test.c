@@ -1,7 +1,7 @@
 /* The terminal emulator: what another emulator cannot judge (replies, screens, colours), and random bytes.
  * tests/host/terminal/test_terminal.py compares it with pyte.
  * Links: dev/console/terminal.c dev/console/terminal_control.c dev/console/terminal_grid.c dev/tty/column_width.c
- * Links: dev/console/terminal_view.c lib/utf8.c lib/printf.c */
+ * Links: dev/console/terminal_view.c dev/console/terminal_vt52.c lib/utf8.c lib/printf.c */
 #include <tests/host/check.h>
 
 #include <dev/console/terminal.h>
@@ -154,6 +154,46 @@ TEST(line_drawing)
     start(10, 2);
     write_text("\033(0lqk\033(Blqk\016\033)0q\017q");
     CHECK_STRING(row(0), "\xe2\x94\x8c\xe2\x94\x80\xe2\x94\x90lqk\xe2\x94\x80q");
+}
+
+TEST(four_character_sets)
+{
+    start(10, 2);
+    write_text("\033*0\033+A\033Nqq\033O##");
+    CHECK_STRING(row(0), "\xe2\x94\x80q\xc2\xa3#");
+    write_text("\r\n\033nq\033o#\017q\033[1m\033Nx");
+    CHECK_STRING(row(1), "\xe2\x94\x80\xc2\xa3q\xe2\x94\x82");
+    write_text("\033[!p\r\033Nq");
+    CHECK_STRING(row(1), "q\xc2\xa3q\xe2\x94\x82");
+}
+
+TEST(screen_in_reverse)
+{
+    start(4, 2);
+    write_text("ab");
+    memset(terminal.dirty, false, 2);
+    write_text("\033[?5h\033[?5$p");
+    CHECK(terminal.reverse_screen && terminal.dirty[0] && terminal.dirty[1]);
+    CHECK_EQUAL(terminal_row(&terminal, 0)[0].attributes, 0); /* the cells stay as they are */
+    CHECK_STRING(reply(), "\033[?5;1$y");
+    write_text("\033c");
+    CHECK(!terminal.reverse_screen);
+}
+
+TEST(vt52)
+{
+    start(20, 5);
+    write_text("\033[?2lab\033Y#$here\033H1\033BX\033D\033D\033A2\033Z");
+    CHECK_STRING(row(0), "2b");
+    CHECK_STRING(row(1), " X");
+    CHECK_STRING(row(3), "    here");
+    CHECK_STRING(reply(), "\033/Z");
+    write_text("\033Y#%\033K\033Fq\033G\033H\033I[0m");
+    CHECK_STRING(row(0), "[0m"); /* scrolled down; a CSI is none */
+    CHECK_STRING(row(4), "    h\xe2\x94\x80");
+    write_text("\033Y\377\377z\033Y\n#$\033J\033<\033[1;1Hansi");
+    CHECK_STRING(row(0), "ansi");
+    CHECK(!terminal.vt52);
 }
 
 TEST(strings_and_unknown_sequences_are_swallowed)

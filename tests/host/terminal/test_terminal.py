@@ -38,7 +38,7 @@ class Generator:
     ALPHABETS = ["abcdefghij", "ABC  xyz", "#_lqkxmj~+0", "äöü€─│", "a中文c", "e\u0301x"]
     MODES = ["4", "20", "?6", "?7", "?25", "?47", "?1047", "?1048", "?1049", "?5", "?3", "?2004"]
     CONTROLS = ["\n", "\r", "\b", "\t", "\x0b", "\x0e", "\x0f", "\x07", "\x1bD", "\x1bE", "\x1bM", "\x1bH", "\x1b7",
-                "\x1b8", "\x1b[s", "\x1b[u", "\x1b[g", "\x1b[3g", "\x1b(0", "\x1b)0", "\x1b(B", "\x1b)A", "\x1b#8",
+                "\x1b8", "\x1b[s", "\x1b[u", "\x1b[g", "\x1b[3g", "\x1b(0", "\x1b)0", "\x1b(B", "\x1b)A", "\x1b*0", "\x1b+A", "\x1bn", "\x1bo", "\x1bN", "\x1bO", "\x1b#8",
                 "\x1b[!p", "\x1bc", "\x1b]0;title\x07", "\x1b]8;;x\x1b\\", "\x1bP+q\x1b\\", "\x1b[>4;2m", "\x1b[2 q"]
 
     def __init__(self, seed, columns, rows):
