@@ -131,13 +131,34 @@ LOCAL size_t line_process_character(struct line *line, uint8_t byte, uint8_t *ou
     return 1;
 }
 
+/* Copies the printable ASCII characters that `in` begins with; returns how many. Most output is such, and each of them
+ * is a column. */
+LOCAL size_t line_process_plain(struct line *line, const uint8_t *in, uint8_t *out, size_t limit)
+{
+    size_t count = 0;
+
+    if (line->escape != LINE_TEXT || line->decoder.needed != 0)
+        return 0;
+    for (; count < limit && in[count] >= 0x20 && in[count] < 0x7f; count++)
+        out[count] = in[count];
+    line->column += (uint32_t)count;
+    return count;
+}
+
 size_t line_process_output(struct line *line, const uint8_t *in, size_t in_size, size_t *used,
                            uint8_t *out, size_t out_size)
 {
     size_t produced = 0, consumed = 0;
 
-    while (consumed < in_size && out_size - produced >= 8)
-        produced += line_process_character(line, in[consumed++], out + produced);
+    while (consumed < in_size && out_size - produced >= 8) {
+        size_t plain = line_process_plain(line, in + consumed, out + produced,
+                                          MIN(in_size - consumed, out_size - produced));
+        if (plain == 0)
+            plain = line_process_character(line, in[consumed++], out + produced);
+        else
+            consumed += plain;
+        produced += plain;
+    }
     *used = consumed;
     return produced;
 }

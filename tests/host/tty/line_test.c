@@ -496,6 +496,20 @@ TEST(output_keeps_count_of_columns)
     CHECK_EQUAL(line.column, 9);
 }
 
+TEST(output_in_long_runs)
+{
+    char text[300];
+    start();
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    CHECK_STRING(output(text), text);
+    CHECK_EQUAL(line.column, 299);
+    output("\rab\033]0;plain text in a title\007cd\xc3plain\xc3"); /* broken characters are one column each */
+    CHECK_EQUAL(line.column, 10);
+    output("\xa4" "ef");
+    CHECK_EQUAL(line.column, 13);
+}
+
 TEST(random_input_keeps_the_ring_in_order)
 {
     uint32_t seed = 12345;
