@@ -48,6 +48,15 @@ class Commands(unittest.TestCase):
         with self.assertRaises(SyntaxError):
             _prompt.run("%timeit x +", namespace)
 
+    def test_arguments_that_are_none(self):
+        """A line that says what is wanted, no traceback."""
+        for line, answer in {
+            "%time": "%time: a statement is wanted", "%timeit": "%timeit: a statement is wanted", "%run": "%run: a file is wanted",
+            "%%writefile\ntext": "%%writefile: a file is wanted", "%%writefile -a\ntext": "%%writefile: a file is wanted",
+            "%dmesg abc": "%dmesg: a number of lines is wanted, not 'abc'", "%env NO_SUCH": "NO_SUCH is not set",
+        }.items():
+            self.assertEqual(output(line), answer + "\n")
+
     def test_who_whos_reset(self):
         namespace = {"__name__": "__main__", "alpha": 1, "_hidden": 2}
         self.assertEqual(output("%who", namespace), "alpha\n")

@@ -217,6 +217,8 @@ def help_lines():
 def percent_time(argument, namespace):
     """%time STATEMENT: run it once, show wall and CPU time"""
     import time
+    if not argument:
+        return refuse("%time: a statement is wanted")
     code, is_expression = compile_either(argument)
     wall, cpu = time.perf_counter(), time.process_time()
     try:
@@ -233,6 +235,8 @@ def percent_timeit(argument, namespace):
     """%timeit STATEMENT: run it many times, show mean and spread of seven rounds"""
     import statistics
     import time
+    if not argument:
+        return refuse("%timeit: a statement is wanted")
     compile_either(argument)  # a mistake is reported against what was typed
     # The loop is compiled with the statement, so that no call is measured.
     body = "\n".join("        " + line for line in argument.splitlines())
@@ -282,8 +286,10 @@ def cell_timeit(argument, body, namespace):
 def cell_writefile(argument, body, namespace):
     """%%writefile [-a] FILE: write the lines below to a file, or append them"""
     import os
-    appends = argument.startswith("-a ")
-    path = os.path.expanduser(argument.removeprefix("-a ").strip())
+    appends = argument.split()[:1] == ["-a"]
+    path = os.path.expanduser(argument.removeprefix("-a").strip() if appends else argument)
+    if not path:
+        return refuse("%%writefile: a file is wanted")
     with open(path, "a" if appends else "w") as file:
         file.write(body)
 
@@ -308,8 +314,7 @@ def percent_run(argument, namespace):
     import shlex
     path, *arguments = shlex.split(argument) or [""]
     if not path:
-        print("%run: a file is wanted", file=sys.stderr)
-        return
+        return refuse("%run: a file is wanted")
     with open(path, "rb") as file:
         code = compile(file.read(), path, "exec")
     saved = sys.argv
@@ -370,7 +375,7 @@ def percent_env(argument, namespace):
     if equals:
         os.environ[name] = value
     elif name:
-        print(os.environ[name])
+        print(os.environ[name] if name in os.environ else f"{name} is not set")
     else:
         for key in sorted(os.environ):
             print(f"{key}={os.environ[key]}")
@@ -380,7 +385,15 @@ def percent_env(argument, namespace):
 def percent_dmesg(argument, namespace):
     """%dmesg [N]: the last N lines (20) of the kernel's log"""
     import polyglot
-    print(polyglot.dmesg()[-int(argument or 20):])
+    if argument and not argument.isdecimal():
+        return refuse(f"%dmesg: a number of lines is wanted, not {argument!r}")
+    log = polyglot.dmesg()
+    print(log[max(0, len(log) - int(argument or 20)):])
+
+
+def refuse(text):
+    """What a command says that cannot do anything with its arguments; no traceback."""
+    print(text, file=sys.stderr)
 
 
 def compile_either(source):
