@@ -29,6 +29,14 @@ def test_dialogue(transcript):
     assert "\nZeroDivisionError: division by zero\n>>> print('größer', _)\ngrößer [0, 21, 42]\n>>> exit()\n" in dialogue
 
 
+def test_help_is_shown_to_its_end(transcript):
+    """A long text comes in screens of a pager; nobody has to press its keys."""
+    result = transcript("import polyglot\nhelp(polyglot)\n6 * 7\nexit()\n")
+    assert result.status == 0, result.stderr
+    text = result.stdout.decode()
+    assert "--More--" not in text and text.index("NAME\n") < text.index("\nFILE\n") < text.index(">>> 6 * 7\n42\n")
+
+
 def test_a_line_that_never_returns(transcript):
     result = transcript("'before'\nimport threading; threading.Event().wait()\n'after'\n", "--timeout", 30)
     assert result.status == 124

@@ -21,6 +21,8 @@ FIRST_PROMPT = r"^>>> \Z"
 # After the line end that Enter makes; a block's next line may be indented already.
 NEXT_PROMPT = r"\n(?:>>>|\.\.\.|c>|\.\.\.>) +\Z"
 ANSWER = r"(?s)(.*)^>>> \Z"
+PAGER = r"^--More--.*\Z"
+PAGER_ERASED = len("\r--More--\r")  # the least that `more` writes over its own line
 SETTLE_SECONDS = 0.1
 
 
@@ -40,10 +42,18 @@ def type_lines(machine, text, timeout=120):
 
 
 def send_line(machine, line, timeout=120):
-    """Sends a line over the serial port and waits for the prompt after it, which is returned: ">>>", or "..." in a block."""
+    """Sends a line over the serial port and waits for the prompt after it, which is returned: ">>>", or "..." in a block.
+    A pager (help() has one for long texts) is given a blank at each stop."""
     machine.serial.mark = len(machine.serial.text)
     machine.serial.send(line + "\r")
-    return machine.serial.wait_for(NEXT_PROMPT, timeout)[0].strip()
+    while True:
+        found = machine.serial.wait_for(f"{NEXT_PROMPT}|{PAGER}", timeout)
+        if not found[0].startswith("--More--"):
+            return found[0].strip()
+        machine.serial.mark = found.start()  # what comes next is written over it
+        before = machine.serial.size
+        machine.serial.send(" ")
+        machine.serial.wait_for_bytes(lambda raw: len(raw) >= before + PAGER_ERASED, timeout)
 
 
 def ask(machine, line, timeout=120):
