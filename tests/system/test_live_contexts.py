@@ -30,6 +30,7 @@ void stop_ticking(void) { timer_cancel(&ticker); }
 void tick_later(void) { timer_arm(&ticker, clock_monotonic() + 3600000000000L); }
 double wanted(int n) { double t = 0; for (int i = 0; i < n; i++) t = t * 0.5 + i * 1.5 / 3.0; return t; }
 """)
+ticking = polyglot.live.modules()[-1].id
 
 def series(rounds):
     x = 1.0
@@ -46,7 +47,7 @@ ticks = polyglot.live.ticks
 print("numbers", alone == beside, ticks > 10, polyglot.live.total == polyglot.live.wanted(ticks))
 
 polyglot.live.tick_later()
-print("timers", refused(polyglot.live.unload, polyglot.live.modules()[0].id, True), len(polyglot.dmesg(search="1 armed timers")))
+print("timers", refused(polyglot.live.unload, ticking, True), len(polyglot.dmesg(search="1 armed timers")))
 
 # A replaced kernel function that computes, and one whose access is not aligned.
 polyglot.replace("sys_getppid", "int64_t sys_getppid(void) { volatile double x = 400; return (int64_t)(x * 2.5); }")
