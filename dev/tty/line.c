@@ -575,15 +575,17 @@ enum line_step line_read_step(const struct line *line, size_t wanted, size_t got
  * characters becomes lines. In place: each byte yields at most one. */
 LOCAL void line_replay(struct line *line, bool echo)
 {
-    size_t at = line->read_at, end = line->write_at;
+    size_t at = line->read_at, end = line->write_at, echoed = line->echoed_at;
 
     line->line_end = line->write_at = line->read_at;
     line->end_of_files = 0;
     line->replaying = true;
-    line->replay_echo = echo;
-    for (; at < end; at++)
+    for (; at < end; at++) {
+        line->replay_echo = echo && at >= echoed;
         (void)line_receive(line, line->ring[line_index(line, at)]);
+    }
     line->replaying = false;
+    line->echoed_at = line->write_at;
 }
 
 unsigned line_set_termios(struct line *line, const struct abi_termios2 *termios)
@@ -597,6 +599,7 @@ unsigned line_set_termios(struct line *line, const struct abi_termios2 *termios)
         line->line_end = line->write_at;
         line->end_of_files = 0;
         line->literal_next = false;
+        line->echoed_at = line->write_at;
     } else if (!was_canonical && line_is_canonical(line)) {
         line_replay(line, !line_has(old.c_lflag, ECHO));
     }

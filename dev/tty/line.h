@@ -65,6 +65,7 @@ struct line {
     uint8_t escape;               /* inside an escape sequence of the output: no columns */
     bool replaying;               /* waiting input is judged again: no signals, no flow control, */
     bool replay_echo;             /* echo only what was not echoed before */
+    size_t echoed_at;             /* input before it was echoed: when it came in canonical mode, or when it was judged again */
 };
 
 /* `size` is a power of two >= 2 * LINE_MAX_CANONICAL. Settings are those of a Linux console. */

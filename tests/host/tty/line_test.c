@@ -349,6 +349,34 @@ TEST(type_ahead_of_raw_mode_becomes_lines)
     CHECK_STRING(echoed, "x\b \bone\r\ntwo\r\nthree\r\n");
 }
 
+static void set_cooked(void)
+{
+    line.termios.c_iflag |= ICRNL | IXON;
+    line.termios.c_oflag |= OPOST;
+    set_flags(0, ICANON | ECHO | ISIG | IEXTEN);
+}
+
+TEST(type_ahead_is_echoed_once)
+{
+    /* A line editor reads raw, and its program runs in canonical mode between two lines. */
+    start();
+    set_raw();
+    receive("one\rtwo\rthree");
+    echoed_size = 0;
+    for (int i = 0; i < 3; i++) {
+        set_cooked();
+        set_raw();
+    }
+    CHECK_STRING(echoed, "one\r\ntwo\r\nthree");
+    CHECK_STRING(read_line(4), "-one\n");
+    receive("e\r");
+    echoed_size = 0;
+    set_cooked();
+    CHECK_STRING(echoed, "e\r\n");
+    CHECK_STRING(read_line(100), "two\n");
+    CHECK_STRING(read_line(100), "threee\n");
+}
+
 TEST(type_ahead_that_was_echoed_is_not_echoed_again)
 {
     start();
