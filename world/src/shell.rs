@@ -39,7 +39,8 @@ enum Input {
     /// The statements to run, with the source that shows each at its own line.
     Complete(Vec<(String, PyRef<PyCode>)>),
     /// More lines belong to it. `block`: only an empty line ends it.
-    Incomplete { block: bool },
+    /// `string`: a triple-quoted one is open.
+    Incomplete { block: bool, string: bool },
     Error(PyBaseExceptionRef),
 }
 
@@ -58,9 +59,11 @@ pub fn run(vm: &VirtualMachine, scope: Scope) -> PyResult<()> {
 fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyResult<()> {
     let mut text = String::new();
     let mut in_block = false;
+    let mut in_string = false; // a triple-quoted one is open
     let mut future_features = CodeFlags::empty();
     loop {
         if text.is_empty() {
+            in_string = false;
             tell_jobs(vm);
             memory::give_back();
         }
@@ -117,12 +120,16 @@ fn statements(vm: &VirtualMachine, scope: Scope, lines: &mut LineEditor) -> PyRe
             in_block = true;
             continue;
         }
+        if in_string && !line.contains(['\'', '"']) {
+            continue; // cannot end it: a long pasted text is not compiled again with each of its lines
+        }
         let result = if is_cell || is_first_line && comfort::is_special(vm, &line) {
             guard(vm, || comfort::run(vm, &text, &scope.globals))
         } else {
             match compile(vm, &text, in_block, ends_block, &mut future_features) {
-                Input::Incomplete { block } => {
+                Input::Incomplete { block, string } => {
                     in_block = block;
+                    in_string = string;
                     continue;
                 }
                 Input::Complete(statements) => execute(vm, statements, scope.clone()),
@@ -183,19 +190,20 @@ fn compile(vm: &VirtualMachine, text: &str, in_block: bool, ends_block: bool, fu
             Err(panicked) => return Input::Error(panicked),
         };
         if is_open(&error) {
-            return Input::Incomplete { block: in_block };
+            let string = is_open_string(&error) && (text.contains("'''") || text.contains("\"\"\""));
+            return Input::Incomplete { block: in_block, string };
         }
         if !ends_block && wants_more(&error, text) {
-            return Input::Incomplete { block: true };
+            return Input::Incomplete { block: true, string: false };
         }
         let error = error.into_pyexception_maybe_incomplete(vm, Some(&source), !ends_block);
         if !ends_block && error.fast_isinstance(vm.ctx.exceptions.incomplete_input_error) {
-            return Input::Incomplete { block: true };
+            return Input::Incomplete { block: true, string: false };
         }
         return Input::Error(error);
     }
     if in_block && !ends_block {
-        return Input::Incomplete { block: true };
+        return Input::Incomplete { block: true, string: false };
     }
     Input::Complete(compiled)
 }
@@ -210,6 +218,11 @@ fn is_open(error: &VmCompileError) -> bool {
                 | ParseError { error: ParseErrorType::Lexical(LexicalErrorType::Eof), .. }
         ))
     )
+}
+
+/// The text ends inside a string.
+fn is_open_string(error: &VmCompileError) -> bool {
+    matches!(error, VmCompileError::Compile(CompileError::Parse(ParseError { is_unclosed_string: true, .. })))
 }
 
 /// The error is what comes after the last line: a `try` without its `except`, a decorator without
