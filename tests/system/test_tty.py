@@ -37,6 +37,25 @@ def test_paste_of_lines(boot):
     machine.serial.wait_for(f"^{expected}", 60)
 
 
+ALPHABETS = "größer λόγος слово 中文 ┌─┐ the quick brown fox jumps over"
+
+
+def test_paste_at_the_prompt(boot):
+    """A string of many lines: 100,000 characters from a terminal that marks pastes, some from one that does not."""
+    machine = boot()
+    define(machine, "import hashlib")
+    for size, begin, end in ((100_000, "\x1b[200~", "\x1b[201~"), (10_000, "", "")):
+        text = "\n".join(f"{number:04} {ALPHABETS}" for number in range(size // (len(ALPHABETS) + 6) + 1))
+        assert len(text) > size
+        before = machine.serial.size
+        machine.serial.send(f"{begin}pasted = \'\'\'{text}\'\'\'{end}\r".replace("\n", "\r"))
+        machine.serial.wait_for(screen.FIRST_PROMPT, 300)
+        # Shown twice at most, when it comes and when it is read, with a prompt for each line; not once more for each line.
+        assert machine.serial.size - before < 5 * len(text.encode())
+        expected = f"({len(text)}, '{hashlib.sha256(text.encode()).hexdigest()}')\n"
+        assert ask(machine, "len(pasted), hashlib.sha256(pasted.encode()).hexdigest()") == expected
+
+
 def test_paste_of_bytes(boot):
     """More bytes than the tty's buffer holds, in raw mode, to a slow reader: the sender is held back."""
     machine = boot()
