@@ -31,7 +31,7 @@ def test_dialogue(transcript):
 
 def test_help_is_shown_to_its_end(transcript):
     """A long text comes in screens of a pager; nobody has to press its keys."""
-    result = transcript("import polyglot\nhelp(polyglot)\n6 * 7\nexit()\n")
+    result = transcript("import polyglot\nhelp(polyglot)\n6 * 7\nexit()\n", "--timeout", 280)
     assert result.status == 0, result.stderr
     text = result.stdout.decode()
     assert "--More--" not in text and text.index("NAME\n") < text.index("\nFILE\n") < text.index(">>> 6 * 7\n42\n")
