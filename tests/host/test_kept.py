@@ -183,3 +183,41 @@ def test_a_thousand_definitions_cost_no_more_than_one(kept):
     for number in range(1000):
         keep(kept, f"f{number}:")
     assert len(reads) <= 2 and len(kept.records()) == 1000
+
+
+def test_a_power_cut_at_any_step_leaves_the_old_or_the_new_definition(kept, monkeypatch):
+    """record() is cut off before each of its changes to the folder; what was there is there, as it was or as it becomes."""
+    class PowerCut(BaseException):
+        pass
+
+    steps = ["link", "replace", "unlink", "fsync", "write", "mkdir"]
+    for cut in range(1, 30):
+        keep(kept, "a: ")
+        keep(kept, f"b: a {' ' * cut}")
+        left = [cut]
+
+        def counted(real):
+            def step(*arguments, **named):
+                left[0] -= 1
+                if left[0] == 0:
+                    raise PowerCut
+                return real(*arguments, **named)
+            return step
+
+        for name in steps:
+            monkeypatch.setattr(os, name, counted(getattr(os, name)))
+        try:
+            kept.record("c", "a c: b", ["a", "c"], ["b"])
+        except PowerCut:
+            done = False
+        else:
+            done = True
+        monkeypatch.undo()
+        kept._index.stamp = None
+        names = {name for definition in kept.records() for name in definition.names}
+        assert {"a", "b"} <= names, (cut, names)
+        kept.rebuild()
+        if done:
+            return
+        kept.loaded.clear()
+    raise AssertionError("it never came to its end")

@@ -81,8 +81,9 @@ def record(language, source, names, uses=()):
         definition.order = same.order
         if same.uses == definition.uses and _has_source(same.path, source):
             return same
+    # Whatever comes between: the old or the new one is there.
     for other in older:  # every name of them has a newer definition
-        _retire(other)
+        _archive(other)
         _index.remove(other)
     definition.path = f"{DIRECTORY}/{definition.order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}"
     try:
@@ -90,6 +91,9 @@ def record(language, source, names, uses=()):
     except FileNotFoundError:
         os.makedirs(DIRECTORY, exist_ok=True)
         _write(definition.path, definition.text())
+    for other in older:
+        if other.path != definition.path:
+            _remove(other.path)
     _index.add(definition)
     _index.stamp = _stamp()
     return definition
@@ -360,17 +364,32 @@ def _write(path, text):
 
 def _retire(definition):
     """Moves its file to the history."""
+    _archive(definition)
+    _remove(definition.path)
+
+
+def _remove(path):
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # somebody has deleted it
+
+
+def _archive(definition):
+    """Gives its file a second name in the history."""
     place = f"{DIRECTORY}/history"
     stem, suffix = os.path.splitext(definition.path.rpartition("/")[2])
     version = _versions.get(stem, 1)
-    try:
-        while os.path.exists(f"{place}/{stem}.{version:03}{suffix}"):
+    while True:
+        try:
+            os.link(definition.path, f"{place}/{stem}.{version:03}{suffix}")
+            break
+        except FileExistsError:
             version += 1
-        os.replace(definition.path, f"{place}/{stem}.{version:03}{suffix}")
-    except FileNotFoundError:
-        os.makedirs(place, exist_ok=True)
-        if os.path.exists(definition.path):
-            os.replace(definition.path, f"{place}/{stem}.{version:03}{suffix}")
+        except FileNotFoundError:
+            if not os.path.exists(definition.path) or os.path.isdir(place):
+                return  # somebody has deleted it
+            os.makedirs(place)
     _versions[stem] = version + 1
 
 
