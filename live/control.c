@@ -134,7 +134,8 @@ LOCAL int64_t control_unload(void *argument)
     if (text == NULL)
         return -ENOMEM;
     message_init(&message, text, CONTROL_MESSAGE_SIZE);
-    int64_t error = live_unload(request->module, request->force != 0, &message);
+    int64_t error = request->force == LIVE_UNLOAD_ASK ? live_unload_ask(request->module, &message)
+                                                      : live_unload(request->module, request->force != 0, &message);
     if (live_control_say(request->message, &message) != 0 && error == 0)
         error = -EFAULT;
     kfree(text);

@@ -32,6 +32,7 @@ struct live_text { uint64_t address; uint64_t size; }; /* of the caller's memory
 #define LIVE_LOAD_QUIET_INIT  2 /* do not run init arrays */
 #define LIVE_LOAD_FORCE       4 /* a variable may change its size although it has users */
 #define LIVE_LOAD_HIDDEN      8 /* publish no symbols: for replacements */
+#define LIVE_LOAD_PASSING    16 /* statements that run once: what they allocate is not the module's and stays when it is unloaded */
 
 struct live_load_request {
     struct live_text object;     /* ELF relocatable or ar archive */
@@ -49,9 +50,11 @@ struct live_load_request {
 
 enum live_language { LIVE_LANGUAGE_OTHER = 0, LIVE_LANGUAGE_C = 1, LIVE_LANGUAGE_ZIG = 2, LIVE_LANGUAGE_RUST = 3, LIVE_LANGUAGE_PYTHON = 4 };
 
+#define LIVE_UNLOAD_ASK 2
+
 struct live_unload_request {
     uint64_t module;
-    uint32_t force;              /* even though others use it: their calls fault from then on */
+    uint32_t force;              /* 1: even though others use it: their calls fault from then on; LIVE_UNLOAD_ASK: only say who does */
     uint32_t reserved;
     struct live_text message;    /* out: who uses it */
 };

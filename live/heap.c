@@ -104,7 +104,7 @@ void *live_heap_take(size_t size, uint64_t caller)
     memset(memory, HEAP_MARK_BYTE, HEAP_MARK);
     memset(memory + HEAP_MARK + size, HEAP_MARK_BYTE, HEAP_TAIL);
     *block = (struct heap_block){ .address = (uint64_t)(uintptr_t)memory + HEAP_MARK, .size = size,
-                                  .module = live_module_of(caller) };
+                                  .module = live_module_owner(caller) };
     irq_flags_t flags = spin_lock_irq(&heap_lock);
     tree_insert(&heap_blocks, &block->node, heap_less);
     spin_unlock_irq(&heap_lock, flags);

@@ -107,13 +107,46 @@ int puts(const char *text)
     return libc_close(&writer);
 }
 
-int putchar(int character)
+LOCAL int libc_write(int fd, const char *text, size_t size)
 {
     struct libc_writer writer;
+    libc_open(&writer, fd);
+    libc_put(&writer.sink, text, size);
+    return libc_close(&writer);
+}
+
+LOCAL int libc_write_byte(int fd, int character)
+{
     char byte = (char)character;
-    libc_open(&writer, STDOUT);
-    libc_put(&writer.sink, &byte, 1);
-    return libc_close(&writer) < 0 ? -1 : (int)(uint8_t)byte;
+    return libc_write(fd, &byte, 1) < 0 ? -1 : (int)(uint8_t)byte;
+}
+
+int putchar(int character) { return libc_write_byte(STDOUT, character); }
+
+static struct live_stream streams[3] = { { 0 }, { 1 }, { 2 } };
+struct live_stream *stdin = &streams[0], *stdout = &streams[1], *stderr = &streams[2];
+
+int vfprintf(struct live_stream *stream, const char *format, struct live_arguments *arguments)
+{
+    return vdprintf(stream->fd, format, arguments);
+}
+
+int fputs(const char *text, struct live_stream *stream) { return libc_write(stream->fd, text, strlen(text)); }
+int fputc(int character, struct live_stream *stream) { return libc_write_byte(stream->fd, character); }
+int putc(int character, struct live_stream *stream) { return libc_write_byte(stream->fd, character); }
+
+size_t fwrite(const void *items, size_t size, size_t count, struct live_stream *stream)
+{
+    size_t whole;
+    if (__builtin_mul_overflow(size, count, &whole) || libc_write(stream->fd, items, whole) < 0)
+        return 0;
+    return count;
+}
+
+int fflush(struct live_stream *stream)
+{
+    (void)stream;
+    return 0;
 }
 
 struct libc_buffer {
@@ -179,6 +212,8 @@ int printf(const char *format, ...) { VARIADIC(format, vprintf(format, arguments
 int sprintf(char *buffer, const char *format, ...) { VARIADIC(format, vsprintf(buffer, format, arguments)); }
 int snprintf(char *buffer, size_t size, const char *format, ...) { VARIADIC(format, vsnprintf(buffer, size, format, arguments)); }
 int dprintf(int fd, const char *format, ...) { VARIADIC(format, vdprintf(fd, format, arguments)); }
+
+int fprintf(struct live_stream *stream, const char *format, ...) { VARIADIC(format, vdprintf(stream->fd, format, arguments)); }
 
 /* --- ends -------------------------------------------------------------------------------- */
 
@@ -284,6 +319,13 @@ EXPORT(snprintf, ANY);
 EXPORT(vsnprintf, ANY);
 EXPORT(dprintf, ANY);
 EXPORT(vdprintf, ANY);
+EXPORT(fprintf, ANY);
+EXPORT(vfprintf, ANY);
+EXPORT(fputs, ANY);
+EXPORT(fputc, ANY);
+EXPORT(putc, ANY);
+EXPORT(fwrite, ANY);
+EXPORT(fflush, ANY);
 EXPORT(puts, ANY);
 EXPORT(putchar, ANY);
 EXPORT(exit, ANY);

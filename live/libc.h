@@ -20,6 +20,16 @@ int vdprintf(int fd, const char *format, struct live_arguments *arguments);
 void live_save_vectors(uint8_t saved[128]); /* arch/x86_64/live_printf.S */
 int puts(const char *text);
 int putchar(int character);
+/* Streams are descriptors without a buffer: these three, for <stdio.h>'s FILE. Files are the world's (open, read, write, close). */
+struct live_stream { int fd; };
+extern struct live_stream *stdin, *stdout, *stderr;
+int fprintf(struct live_stream *stream, const char *format, ...);
+int vfprintf(struct live_stream *stream, const char *format, struct live_arguments *arguments);
+int fputs(const char *text, struct live_stream *stream);
+int fputc(int character, struct live_stream *stream);
+int putc(int character, struct live_stream *stream);
+size_t fwrite(const void *items, size_t size, size_t count, struct live_stream *stream);
+int fflush(struct live_stream *stream); /* 0: nothing waits */
 
 NORETURN void exit(int status);
 NORETURN void _exit(int status);

@@ -167,6 +167,7 @@ struct live_module {
     uint32_t holders;             /* live_module_get() */
     uint32_t published;           /* names that it defined when it was loaded */
     volatile uint64_t heap_bytes; /* atomic */
+    bool is_passing;              /* LIVE_LOAD_PASSING */
     struct live_place *places;    /* sorted; one block with the names */
     size_t place_count, places_size;
     uint64_t *fini;               /* functions to run before it goes, in order; owned */
@@ -206,6 +207,8 @@ const struct live_driver_hooks *live_driver_hooks(void);
 /* --- unload.c ------------------------------------------------------------------------------------- */
 
 MUST_CHECK int live_unload(uint64_t id, bool force, struct message *message);
+/* Only says who uses what it defines. 0 or -ENOENT. Sleepable. */
+MUST_CHECK int live_unload_ask(uint64_t id, struct message *message);
 
 /* --- load.c --------------------------------------------------------------------------------------- */
 

@@ -73,6 +73,8 @@ void live_world_gate(void);
 
 /* The module that `address` (code or data, not stubs) belongs to, old versions too: its id; 0: none. Context: any. */
 uint64_t live_module_of(uint64_t address);
+/* The same, but 0 for statements that run once (LIVE_LOAD_PASSING): what they take outlives them. Context: any. */
+uint64_t live_module_owner(uint64_t address);
 /* Heap bytes that a module took (negative: gave back), shown in the report of modules. Context: any. */
 void live_module_account(uint64_t module, int64_t bytes);
 /* `hook(module)` is called, in a thread, before a module's memory is freed; it gives back what it keeps for the

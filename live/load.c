@@ -300,6 +300,8 @@ LOCAL int load_prepare(struct load *load)
         error = link_bind_names(link);
     if (error == 0) {
         link->module = live_module_create(link->load->name, link->load->language);
+        if (link->module != NULL)
+            link->module->is_passing = (link->load->flags & LIVE_LOAD_PASSING) != 0;
         error = link->module == NULL ? -ENOMEM : link_lay_out(link);
     }
     if (error != 0)

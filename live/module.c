@@ -164,6 +164,15 @@ uint64_t live_module_of(uint64_t address)
     return id;
 }
 
+uint64_t live_module_owner(uint64_t address)
+{
+    uint64_t state = live_area_read_begin();
+    const struct live_range *range = live_area_find(address);
+    uint64_t id = range != NULL && range->module != NULL && !range->module->is_passing ? range->module->id : 0;
+    live_area_read_end(state);
+    return id;
+}
+
 uint32_t live_symbol_flags(uint64_t address)
 {
     uint64_t offset, state = live_area_read_begin();

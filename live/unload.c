@@ -86,6 +86,16 @@ LOCAL int live_unload_begin(uint64_t id, bool force, unsigned drivers, struct li
     return 0;
 }
 
+int live_unload_ask(uint64_t id, struct message *message)
+{
+    mutex_lock(&live_mutex);
+    const struct live_module *module = live_module_by_id(id);
+    if (module != NULL)
+        (void)live_unload_count_users(module, message);
+    mutex_unlock(&live_mutex);
+    return module == NULL ? -ENOENT : 0;
+}
+
 int live_unload(uint64_t id, bool force, struct message *message)
 {
     struct live_module *module;

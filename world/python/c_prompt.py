@@ -127,8 +127,36 @@ class _Cell:
 def _refuse(error):
     if isinstance(error, str):
         import _livelayer
-        raise _livelayer.LinkError(error)
-    raise CompileError(*error)
+        raise _livelayer.LinkError(error.rstrip())
+    file, line, column, message, source_line = error
+    raise CompileError(file, line, column, message + _near(message), source_line)
+
+
+_UNKNOWN = re.compile(r"'(\w+)' (?:undeclared|is not declared)\Z")
+# Macros and names that only a header has.
+_HEADERS = {"errno": "errno.h", "va_list": "stdarg.h", "va_start": "stdarg.h", "va_arg": "stdarg.h", "va_end": "stdarg.h", "assert": "assert.h",
+            "stdin": "stdio.h", "EOF": "stdio.h", "FILE": "stdio.h", "INT_MAX": "limits.h", "INT_MIN": "limits.h", "UINT_MAX": "limits.h",
+            "LONG_MAX": "limits.h", "LONG_MIN": "limits.h", "CHAR_BIT": "limits.h", "UINT64_MAX": "stdint.h", "INT64_MAX": "stdint.h",
+            "UINT32_MAX": "stdint.h", "PRIu64": "inttypes.h", "M_PI": "math.h", "isnan": "math.h", "O_RDONLY": "fcntl.h", "SEEK_SET": "unistd.h",
+            "EXIT_SUCCESS": "stdlib.h", "EXIT_FAILURE": "stdlib.h", "RAND_MAX": "stdlib.h", "static_assert": "assert.h"}
+
+
+def _near(message):
+    """What was perhaps meant by a name that nobody knows."""
+    found = _UNKNOWN.match(message)
+    if found is None:
+        return ""
+    name = found[1]
+    header = _HEADERS.get(name) or ("errno.h" if re.fullmatch("E[A-Z0-9]{3,}", name) else "")
+    if header:
+        return f"; #include <{header}> may define it"
+    import difflib
+    try:
+        names = set(_live_c.names("")) | {row[0] for row in _live.symbols(name[:2], _LINK_NAMES, 5000)}
+    except OSError:
+        names = set(_live_c.names(""))
+    near = difflib.get_close_matches(name, [one for one in names if one.isidentifier() and one != name], 3, 0.75)
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def _keep(definitions):

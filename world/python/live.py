@@ -34,7 +34,7 @@ class Namespace(Names):
     NAME = value       writes a variable
     ["file.c:NAME"]    a static of a kernel file
     search(text)       symbols that contain a text;  modules()  what is loaded;  unload(module)
-    disassemble(name)  its machine code;  source(name)  its source, or where it is
+    disassemble(name)  its machine code;  source(name)  its source, or where it is;  size(name), users(name)
     type(name), struct(tag, address), cast(type, address), list(head, type, link)  types and memory
     """
 
@@ -42,9 +42,12 @@ class Namespace(Names):
         object.__setattr__(self, "_title", title)
         object.__setattr__(self, "_origins", origins)
 
+    def _has(self, symbol):
+        return self._origins >> symbol.origin & 1 or symbol.origin == _WORLD and symbol.name in exported
+
     def _find(self, name):
         symbol = _symbol(name)
-        if symbol is None or not self._origins >> symbol.origin & 1:
+        if symbol is None or not self._has(symbol):
             where = f" (polyglot.{_ORIGINS[symbol.origin]} has it)" if symbol else _near(name, self._origins)
             raise AttributeError(f"polyglot.{self._title} has no {name!r}{where}")
         return symbol
@@ -87,7 +90,7 @@ class Namespace(Names):
 
     def __dir__(self):
         names = [row[0] for row in _live.symbols("", self._origins, 100000) if row[0].isidentifier()]
-        return sorted(set(names)) + [name for name in Namespace.__dict__ if not name.startswith("_")]
+        return sorted({*names, *exported}) + [name for name in Namespace.__dict__ if not name.startswith("_")]
 
     def __call__(self):
         return self.search("")
@@ -104,11 +107,11 @@ class Namespace(Names):
         Row = row_type("Symbol", ["name", "kind", "size", "origin", "module", "users", "address", "type"])
         names = {number: name for number, name, *_ in _live.modules()}
         rows = []
-        for found in _live.symbols("", self._origins, 100000):
+        for found in _live.symbols("", self._origins | 1 << _WORLD, 100000):
             symbol = Symbol(*found)
-            if text.lower() in symbol.name.lower():
+            if self._has(symbol) and text.lower() in symbol.name.lower():
                 declared = _declared(symbol.name) if self._origins == 1 << _LIVE or text else None
-                rows.append(Row(symbol.name, "function" if symbol.kind == 1 else "variable", symbol.size, _ORIGINS.get(symbol.origin, "?"),
+                rows.append(Row(symbol.name, "function" if symbol.kind == 1 else "variable", symbol.size, "Python" if symbol.name in exported else _ORIGINS.get(symbol.origin, "?"),
                                 names.get(symbol.module, str(symbol.module) if symbol.module else ""), symbol.users, f"{symbol.address:#x}",
                                 _live.spell(declared.type, symbol.name) if declared else ""))
         return Table(self._title, Row._fields, rows)
@@ -117,6 +120,16 @@ class Namespace(Names):
         """modules() -> Table of what is loaded: id, name, language, bytes of the object"""
         Row = row_type("Module", ["id", "name", "language", "bytes"])
         return Table("modules", Row._fields, [Row(*row) for row in _live.modules()])
+
+    def size(self, name):
+        """size(name) -> int: bytes of a function's code or of a variable"""
+        return self._find(getattr(name, "__name__", name)).size
+
+    def users(self, name):
+        """users(name) -> list of str: the modules that use a live function or variable"""
+        symbol = self._find(getattr(name, "__name__", name))
+        rows = [line.partition(" is used by ") for line in _live.users(symbol.module).splitlines()] if symbol.module else []
+        return [user for used, _, user in rows if used == symbol.name]
 
     def unload(self, module, force=False):
         """unload(module, force=False): unloads a module (its object, id or name); LinkError says who uses it"""
@@ -236,6 +249,9 @@ def _definition_at(lines, first):
     return "\n".join(lines[start:end + 1])
 
 
+exported = {}
+"""Python functions that export() gave to live code: name -> function."""
+
 sources = {}
 """Sources of what was typed: name -> text. The prompts and replace() put them here."""
 
@@ -257,6 +273,8 @@ def _document(name, address):
             lines.append("replaced at the moment: polyglot.history() tells by what")
         if symbol.flags & 16:
             lines.append("switched off: it faulted where the kernel called it; define it anew")
+    if name in exported:
+        lines += ["exported by Python", exported[name].__doc__ or ""]
     if declared and declared.file:
         lines.append(f"{declared.language + ', ' if declared.language else ''}{declared.file}:{declared.line}")
     if name in sources:
@@ -477,5 +495,6 @@ def export(signature):
 
     def decorate(function):
         _live.export(name, number, function)
+        exported[name] = function
         return function
     return decorate

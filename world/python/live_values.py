@@ -343,31 +343,44 @@ def _make_value(number, value):
 
 # --- views -----------------------------------------------------------------------------------------------
 
+def _describe(view):
+    """help() of a view: the variable that lies there and its type, then what can be done with it."""
+    address = view._memory.address if isinstance(view, (Struct, Array)) else view._address
+    place = _symbol_text(address).strip(" <>") if address else ""
+    definition = _live.definition(view._type)
+    head = f"{_live.spell(view._type, place)};" if place and "+" not in place else _info(view._type).name
+    lines = [head + (f"  at {address:#x}" if address else "")]
+    if not isinstance(view, Pointer) and definition != _info(view._type).name:
+        lines += ["", definition]
+    return "\n".join(lines + ["", view._usage])
+
+
 class Struct:
-    """A structure or union in memory: its fields are attributes. repr() shows them all."""
+    # A structure or union in memory. __doc__ is the variable's.
     __slots__ = ("_type", "_memory", "__weakref__")
+    _usage = "Its fields are attributes: reading and writing them reads and writes memory. bytes() copies it."
+    __doc__ = property(_describe)
 
     def __init__(self, number, memory):
         object.__setattr__(self, "_type", number)
         object.__setattr__(self, "_memory", memory)
 
-    def __getattr__(self, name):
+    def _find(self, name):
         info = _info(self._type)
         found = _field(info, name)
         if found is None:
             raise AttributeError(_no_field(info, name))
-        number, offset, first, width = found
+        return info, *found
+
+    def __getattr__(self, name):
+        info, number, offset, first, width = self._find(name)
         if width is None:
             return _load(number, self._memory, offset)
         data = self._memory.read(offset, (first + width + 7) // 8)
         return _live.decode_bits(number, data, 0, first, width)
 
     def __setattr__(self, name, value):
-        info = _info(self._type)
-        found = _field(info, name)
-        if found is None:
-            raise AttributeError(_no_field(info, name))
-        number, offset, first, width = found
+        info, number, offset, first, width = self._find(name)
         if width is None:
             _store(number, self._memory, offset, value, f"{info.name}.{name}")
             return
@@ -402,8 +415,8 @@ class Struct:
             if width is None:
                 part = _info(number)
                 text = _live.format(number, data[offset:offset + part.size])
-                if part.kind == "pointer" and text != "NULL" and not text.startswith("("):
-                    text = f"({part.name}) {text}" + _symbol_text(int.from_bytes(data[offset:offset + 8], "little"))
+                if part.kind == "pointer" and text != "NULL":
+                    text = f"({part.name}) {text}"
                 elif part.kind == "int" and text.isdigit() and int(text) >= 1 << 40:
                     text = hex(int(text))
                 elif part.kind == "enum" and text.lstrip("-").isdigit() is False:
@@ -423,8 +436,10 @@ def _no_field(info, name):
 
 
 class Array:
-    """An array in memory: indexing, slices (lists), len(), iteration; .text of characters."""
+    # An array in memory. __doc__ is the variable's.
     __slots__ = ("_type", "_memory")
+    _usage = "Indexing, slices (lists), len(), iteration; .text of characters."
+    __doc__ = property(_describe)
 
     def __init__(self, number, memory):
         self._type, self._memory = number, memory
@@ -486,11 +501,11 @@ class Array:
 
 
 class Pointer:
-    """A pointer: p.value or p[0] is what it points to, p[i] the i-th, p.field a field of the structure it points to.
-
-    int(p) is the address, None compares equal to NULL; of characters p.text is the string. p + n is the n-th after it.
-    """
+    # A pointer. __doc__ is that of what it points to.
     __slots__ = ("_type", "_address")
+    _usage = ("p.value or p[0] is what it points to, p[i] the i-th, p.field a field of the structure it points to.\n"
+              "int(p) is the address, None compares equal to NULL; of characters p.text is the string. p + n is the n-th after it.")
+    __doc__ = property(_describe)
 
     def __init__(self, number, address):
         object.__setattr__(self, "_type", number)
@@ -597,7 +612,7 @@ class Pointer:
 def _symbol_text(address):
     """" <name+offset>" of a function or variable that an address lies in."""
     symbol = _symbol_at(address)
-    if symbol is None:
+    if symbol is None or symbol.name.startswith("L."):  # the compiler's label of a text
         return ""
     offset = address - symbol.address
     return f" <{symbol.name}+{offset:#x}>" if offset else f" <{symbol.name}>"

@@ -21,7 +21,6 @@ mod comfort;
 mod exec;
 mod fault;
 mod interrupt;
-#[allow(dead_code)] // the C prompt and the calls of live code use it
 mod live;
 mod memory;
 mod natives;

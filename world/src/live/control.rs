@@ -46,6 +46,8 @@ pub const LOAD_ARCHIVE_ALL: u32 = 1;
 pub const LOAD_QUIET_INIT: u32 = 2;
 pub const LOAD_FORCE: u32 = 4;
 pub const LOAD_HIDDEN: u32 = 8;
+pub const LOAD_PASSING: u32 = 16;
+pub const UNLOAD_ASK: u32 = 2;
 
 #[repr(C)]
 #[derive(Default)]

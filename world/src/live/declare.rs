@@ -14,7 +14,7 @@ struct Writer<'a> {
     table: &'a mut TypeTable,
     file: &'a str,
     names: &'a HashSet<&'a str>,
-    /// What completes a structure behind a pointer when it has a field of that name.
+    /// What completes a structure behind a pointer when it has a field of that name; "*": all do.
     fields: &'a HashSet<&'a str>,
     without: &'a HashSet<&'a str>,
     text: String,
@@ -67,13 +67,6 @@ impl TypeTable {
         }
         writer.text
     }
-
-    /// The declaration of one function or variable, without what it needs: "int add(int a, int b)". None: unknown.
-    pub fn declaration(&mut self, name: &str) -> Option<String> {
-        let symbol = self.lookup(name)?;
-        let short = symbol.name.rsplit(':').next().unwrap_or("").to_owned();
-        Some(self.spell_declaration(symbol.ty, &short))
-    }
 }
 
 impl Writer<'_> {
@@ -87,7 +80,7 @@ impl Writer<'_> {
             self.need(id, true);
         }
         // Zig's and Rust's constants are named by their enumeration there: in C they would take plain names from others.
-        let constant = self.table.constant(name).map(|(_, id)| id);
+        let constant = self.table.constant(name).map(|(_, id)| id).filter(|_| self.table.lookup(name).is_none());
         if let Some(id) = constant.filter(|id| self.table.enumeration(*id).is_some_and(|found| found.name.as_deref().is_none_or(is_c_name))) {
             self.need(id, true);
         }
@@ -181,7 +174,7 @@ impl Writer<'_> {
         }
         if self.forward.insert(id) {
             let _ = writeln!(self.text, "{} {name};", record.tag.keyword());
-            let wanted = self.table.field_names(id).iter().any(|field| self.fields.contains(&**field));
+            let wanted = self.fields.contains("*") || self.table.field_names(id).iter().any(|field| self.fields.contains(&**field));
             if wanted && record.complete {
                 self.pending.push(id);
             }

@@ -288,12 +288,6 @@ impl TypeTable {
         tags.chain(self.pool.typedefs.keys().filter(|name| name.starts_with(prefix)).cloned()).collect()
     }
 
-    /// Names of functions and variables with a known type that begin with `prefix`.
-    pub fn symbol_names(&mut self, prefix: &str) -> Vec<String> {
-        self.need_kernel();
-        self.pool.symbols.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
-    }
-
     /// "file.c:name" of a static of the kernel that goes by its short name.
     pub(super) fn local_name(&self, name: &str) -> Option<String> {
         let place = self.pool.symbols.get(name)?;

@@ -1,4 +1,4 @@
-//! Functions of the world's libraries that live code may call from threads of the world: mathematics, the clock.
+//! Functions of the world's libraries that live code may call from threads of the world: mathematics, the clock, characters, files.
 //!
 //! Registered with their types before the first object is linked or called. What the kernel's own library for live code has (malloc,
 //! printf, qsort, string functions) is not here.
@@ -11,6 +11,7 @@ use std::sync::Once;
 macro_rules! exports {
     ($($declaration:literal $name:ident;)*) => {
         mod symbols {
+            #[allow(clashing_extern_declarations)] // only their addresses are wanted
             unsafe extern "C" { $(pub fn $name();)* }
         }
         /// (name, declaration, address).
@@ -52,6 +53,31 @@ exports! {
     "double strtod(const char *text, char **end)" strtod;
     "double atof(const char *text)" atof;
     "long time(long *result)" time;
+    "long clock(void)" clock;
+    "int *__errno_location(void)" __errno_location;
+    "char *strerror(int error)" strerror;
+    "const unsigned short **__ctype_b_loc(void)" __ctype_b_loc;
+    "const int **__ctype_tolower_loc(void)" __ctype_tolower_loc;
+    "const int **__ctype_toupper_loc(void)" __ctype_toupper_loc;
+    "int isalpha(int)" isalpha;
+    "int isdigit(int)" isdigit;
+    "int isalnum(int)" isalnum;
+    "int isspace(int)" isspace;
+    "int isupper(int)" isupper;
+    "int islower(int)" islower;
+    "int isxdigit(int)" isxdigit;
+    "int ispunct(int)" ispunct;
+    "int isprint(int)" isprint;
+    "int getpid(void)" getpid;
+    "char *getenv(const char *name)" getenv;
+    "int open(const char *path, int flags, ...)" open;
+    "int close(int fd)" close;
+    "long read(int fd, void *buffer, unsigned long size)" read;
+    "long write(int fd, const void *buffer, unsigned long size)" write;
+    "long lseek(int fd, long offset, int whence)" lseek;
+    "int unlink(const char *path)" unlink;
+    "unsigned int sleep(unsigned int seconds)" sleep;
+    "int usleep(unsigned int microseconds)" usleep;
 }
 
 /// Registers them once; where the kernel is not ours nothing happens.

@@ -127,6 +127,14 @@ fn remember(table: &mut super::types::TypeTable, module: u64, parsed: &Object<'_
     }
 }
 
+/// Who uses what a module defines: "name is used by ...", a line each; "": nobody, or there is no such module.
+pub fn users(module: u64) -> String {
+    let mut message = vec![0u8; 16 << 10];
+    let mut request = control::UnloadRequest { module, force: control::UNLOAD_ASK, message: Text::out(&mut message), ..Default::default() };
+    let told = control::operate(control::UNLOAD, &mut request).is_ok();
+    if told { control::text(&message) } else { String::new() }
+}
+
 /// Unloads a module. Refused: who uses it.
 pub fn unload(module: u64, force: bool) -> Result<(), Refused> {
     control::with_message(|message| {

@@ -65,7 +65,7 @@ mod _live {
     use super::{HOOKS, os_error};
     use rustpython_vm::{
         Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass,
-        builtins::{PyBaseExceptionRef, PyBytes, PyDictRef, PyStrRef},
+        builtins::{PyBaseExceptionRef, PyDictRef, PyStrRef},
         convert::ToPyObject,
         function::{ArgBytesLike, FuncArgs, OptionalArg},
         types::{Callable, Representable},
@@ -204,6 +204,12 @@ mod _live {
     fn modules(vm: &VirtualMachine) -> Vec<PyObjectRef> {
         let row = |(id, name, language, size): (u64, String, Language, usize)| (id, name, language_name(language), size).to_pyobject(vm);
         load::modules().into_iter().map(row).collect()
+    }
+
+    /// Who uses what a module defines, a line each.
+    #[pyfunction]
+    fn users(module: u64) -> String {
+        load::users(module)
     }
 
     /// "" or why not.
@@ -701,7 +707,4 @@ mod _live {
             Ok(format!("<function {} at {:#x}>", table().spell_declaration(zelf.ty, &zelf.name), zelf.address))
         }
     }
-
-    #[allow(dead_code)]
-    fn unused(_: &PyBytes) {}
 }

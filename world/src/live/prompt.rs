@@ -19,12 +19,14 @@ fn session() -> MutexGuard<'static, Session> {
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Functions of the live library whose debug data is an assembler's: (name, declaration).
-const LIBRARY: &[(&str, &str)] = &[
-    ("printf", "int printf(const char *format, ...);"),
-    ("sprintf", "int sprintf(char *buffer, const char *format, ...);"),
-    ("snprintf", "int snprintf(char *buffer, unsigned long size, const char *format, ...);"),
-    ("dprintf", "int dprintf(int fd, const char *format, ...);"),
+/// Macros that are known without their header, because kernel code is full of them: (name, definition).
+const MACROS: &[(&str, &str)] = &[
+    ("NULL", "#define NULL ((void *)0)"),
+    ("bool", "#define bool _Bool"),
+    ("true", "#define true 1"),
+    ("false", "#define false 0"),
+    ("offsetof", "#define offsetof(type, field) ((unsigned long)&((type *)0)->field)"),
+    ("container_of", "#define container_of(pointer, type, field) ((type *)((char *)(pointer) - (unsigned long)&((type *)0)->field))"),
 ];
 
 /// Kernel and other languages, as the type table knows them.
@@ -44,13 +46,13 @@ impl Outside for World {
 
     fn declare(&self, names: &[String], fields: &[String], known: &HashSet<&str>) -> String {
         let asked: HashSet<&str> = names.iter().map(|name| bare(name)).collect();
-        let (mut known, mut library) = (known.clone(), String::new());
-        for (name, declaration) in LIBRARY.iter().filter(|(name, _)| asked.contains(name)) {
+        let (mut known, mut macros) = (known.clone(), String::new());
+        for (name, definition) in MACROS.iter().filter(|(name, _)| asked.contains(name)) {
             if known.insert(name) {
-                library += &format!("{declaration}\n");
+                macros += &format!("{definition}\n");
             }
         }
-        library + &table().declare_with_fields(&asked, &fields.iter().map(String::as_str).collect(), &known)
+        macros + &table().declare_with_fields(&asked, &fields.iter().map(String::as_str).collect(), &known)
     }
 
     fn preprocess(&self, includes: &str) -> Result<String, String> {
@@ -128,58 +130,21 @@ fn fill_tag(table: &mut TypeTable, shape: &Shape) {
     }
 }
 
-/// Text at an address, up to its NUL or 200 bytes; None: nothing is mapped there.
-fn read_text(address: u64) -> Option<Vec<u8>> {
-    let mut found = Vec::new();
-    while found.len() < 200 {
-        // Never beyond a page that is known to be there.
-        let at = address + found.len() as u64;
-        let size = (4096 - at % 4096).min(64) as usize;
-        let mut part = vec![0u8; size];
-        if control::peek(at, &mut part).is_err() {
-            return (!found.is_empty()).then_some(found);
-        }
-        match part.iter().position(|byte| *byte == 0) {
-            Some(end) => {
-                found.extend(&part[..end]);
-                return Some(found);
-            }
-            None => found.extend(part),
-        }
-    }
-    found.extend(b"...");
-    Some(found)
-}
-
 /// The value at an address as the prompt shows it: "(int) 42".
 fn show(type_text: &str, address: u64) -> String {
     let mut table = table();
+    let shown = type_text.replace("()", "(void)"); // the compiler's way to say that there are no parameters
     let Some(id) = names::parse(&mut table, type_text) else {
-        return format!("({type_text}) at {address:#x}");
+        return format!("({shown}) at {address:#x}");
     };
-    let is_function = matches!(table.get(table.strip(id)), Type::Function { .. });
+    if matches!(table.get(table.strip(id)), Type::Function { .. }) {
+        return format!("({shown}) {{{address:#x}{}}}", super::values::place_of(address));
+    }
     let mut bytes = vec![0u8; table.size_of(id).min(1 << 20) as usize];
-    if is_function {
-        drop(table);
-        let name = control::symbol_at(address).map(|found| format!(" <{}>", found.name())).unwrap_or_default();
-        return format!("({type_text}) {{{address:#x}{name}}}");
-    }
     if control::peek(address, &mut bytes).is_err() {
-        return format!("({type_text}) at {address:#x}, where nothing is mapped");
+        return format!("({shown}) at {address:#x}, where nothing is mapped");
     }
-    let mut text = format!("({type_text}) {}", table.format_value(id, &bytes));
-    if let Type::Pointer(to) = *table.get(table.strip(id))
-        && let Type::Int { name, size: 1, .. } = table.get(table.strip(to)).clone()
-        && name.contains("char")
-    {
-        let target = u64::from_le_bytes(bytes[..8].try_into().unwrap_or_default());
-        drop(table);
-        if let Some(found) = (target != 0).then(|| read_text(target)).flatten() {
-            text.push(' ');
-            text.push_str(&super::values::quote(&found));
-        }
-    }
-    text
+    format!("({shown}) {}", table.format_value(id, &bytes))
 }
 
 #[rustpython_vm::pymodule]
@@ -306,7 +271,7 @@ mod _live_c {
         }
         if let Some(object) = &cell.statements {
             // Named by the statements, so that a link error of these leaves the definitions out of the session, too.
-            let options = load::Options { only: cell.entry.clone(), ..Default::default() };
+            let options = load::Options { only: cell.entry.clone(), flags: control::LOAD_PASSING, ..Default::default() };
             let loaded = load::load(object, &cell.file, Language::C, &options)?;
             (linked.statements, linked.address) = (loaded.module, loaded.only_address);
             if linked.address == 0 {

@@ -339,23 +339,6 @@ impl TypeTable {
         }
     }
 
-    /// The field of a structure, through anonymous ones: its type, offset from the start, bits.
-    pub fn field(&self, id: TypeId, name: &str) -> Option<Field> {
-        let record = self.record(self.strip(id))?;
-        for field in &record.fields {
-            match &field.name {
-                Some(own) if &**own == name => return Some(field.clone()),
-                Some(_) => {}
-                None => {
-                    if let Some(inner) = self.field(field.ty, name) {
-                        return Some(Field { offset: inner.offset + field.offset, ..inner });
-                    }
-                }
-            }
-        }
-        None
-    }
-
     /// Names of all fields, those of anonymous members too.
     pub fn field_names(&self, id: TypeId) -> Vec<Name> {
         let Some(record) = self.record(self.strip(id)) else { return Vec::new() };

@@ -1,5 +1,6 @@
 //! Bytes of a type as text: what a prompt shows for a value.
 
+use super::control;
 use super::types::{Tag, Type, TypeId, TypeTable};
 
 /// How many elements of an array are shown, and how deep structures are.
@@ -26,15 +27,17 @@ impl TypeTable {
                 format!("{number} {}", quote_char(bytes[0]))
             }
             Type::Int { size, signed, .. } => read_int(bytes, *size, *signed).to_string(),
-            Type::Float { size, .. } => read_float(bytes, *size).map_or_else(|| "?".to_owned(), show_float),
+            Type::Float { size: 4, .. } => show_float(&format!("{:?}", f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))),
+            Type::Float { size, .. } => read_float(bytes, *size).map_or_else(|| "?".to_owned(), |value| show_float(&format!("{value:?}"))),
             Type::Pointer(to) => {
                 let address = read_int(bytes, 8, false);
-                if address == 0 {
-                    "NULL".to_owned()
-                } else if matches!(self.get(self.strip(*to)), Type::Function { .. }) {
-                    format!("({}) {address:#x}", self.spell(id))
-                } else {
-                    format!("{address:#x}")
+                match self.get(self.strip(*to)) {
+                    _ if address == 0 => "NULL".to_owned(),
+                    Type::Int { name, size: 1, .. } if name.contains("char") => {
+                        let text = read_text(address as u64).map(|found| format!(" {}", quote(&found)));
+                        format!("{address:#x}{}", text.unwrap_or_default())
+                    }
+                    _ => format!("{address:#x}{}", place_of(address as u64)),
                 }
             }
             Type::Array { of, count } => self.format_array(*of, count.unwrap_or(0), bytes, depth),
@@ -137,9 +140,44 @@ pub fn read_float(bytes: &[u8], size: u32) -> Option<f64> {
     }
 }
 
-fn show_float(value: f64) -> String {
-    let text = format!("{value:?}");
-    if text.len() > 24 { format!("{value:e}") } else { text }
+/// Rust's shortest text that reads as the same number, as C writes it.
+fn show_float(text: &str) -> String {
+    text.replace("NaN", "nan")
+}
+
+/// " <name+0x10>" of a symbol at an address; "": there is none, or no kernel that knows.
+pub fn place_of(address: u64) -> String {
+    let Ok(found) = control::symbol_at(address) else { return String::new() };
+    if found.name().starts_with("L.") {
+        return String::new(); // the compiler's label of a text
+    }
+    match address.wrapping_sub(found.address) {
+        0 => format!(" <{}>", found.name()),
+        offset => format!(" <{}+{offset:#x}>", found.name()),
+    }
+}
+
+/// Text at an address, up to its NUL or 200 bytes; None: nothing is mapped there.
+fn read_text(address: u64) -> Option<Vec<u8>> {
+    let mut found = Vec::new();
+    while found.len() < 200 {
+        // Never beyond a page that is known to be there.
+        let at = address + found.len() as u64;
+        let size = (4096 - at % 4096).min(64) as usize;
+        let mut part = vec![0u8; size];
+        if control::peek(at, &mut part).is_err() {
+            return (!found.is_empty()).then_some(found);
+        }
+        match part.iter().position(|byte| *byte == 0) {
+            Some(end) => {
+                found.extend(&part[..end]);
+                return Some(found);
+            }
+            None => found.extend(part),
+        }
+    }
+    found.extend(b"...");
+    Some(found)
 }
 
 fn quote_char(byte: u8) -> String {
@@ -149,9 +187,17 @@ fn quote_char(byte: u8) -> String {
 /// Bytes as a C string literal.
 pub fn quote(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.is_ascii() => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")),
+        Ok(text) if !text.is_ascii() => {
+            let shown = |c: char| if c.is_ascii() || c.is_control() { escape_all(c) } else { c.to_string() };
+            format!("\"{}\"", text.chars().map(shown).collect::<String>())
+        }
         _ => format!("\"{}\"", bytes.iter().map(|&byte| escape(byte, b'"')).collect::<String>()),
     }
+}
+
+fn escape_all(c: char) -> String {
+    let mut bytes = [0; 4];
+    c.encode_utf8(&mut bytes).bytes().map(|byte| escape(byte, b'"')).collect()
 }
 
 fn escape(byte: u8, quote: u8) -> String {

@@ -9,6 +9,7 @@
 //! in a warning about `1 ? (T *)0 : (struct __polyglot_probe *)0`. Its errors name lines; for the column the line is compiled
 //! again with one token a line.
 
+mod conditions;
 mod messages;
 
 use super::compiler::{self, Message, Output};
@@ -70,7 +71,6 @@ enum Part {
 struct Pending {
     definition: Definition,
     parts: Vec<Part>,
-    line: usize,
     variable: Option<Variable>,
 }
 
@@ -94,6 +94,8 @@ struct Builder<'a> {
     session: &'a Session,
     outside: &'a dyn Outside,
     text: &'a str,
+    /// Structures behind pointers, too.
+    completes_all: bool,
     tokens: Vec<Token>,
     file: String,
     options: String,
@@ -109,14 +111,31 @@ struct Builder<'a> {
 }
 
 pub fn prepare(session: &Session, text: &str, outside: &dyn Outside, flags: Flags<'_>) -> Result<Cell, Diagnostic> {
+    match prepare_with(session, text, outside, flags, false) {
+        // What is only pointed to was left incomplete, and this text looks into it.
+        Err(error) if messages::is_about_size(&error) => {
+            prepare_with(session, text, outside, flags, true).map_err(|error| if messages::is_about_size(&error) { messages::explain_size(error) } else { error })
+        }
+        result => result,
+    }
+}
+
+fn prepare_with(session: &Session, text: &str, outside: &dyn Outside, flags: Flags<'_>, completes_all: bool) -> Result<Cell, Diagnostic> {
     let number = session.cells + 1;
-    let options = if flags.no_sse { "-nostdlib -g -mno-sse" } else { "-nostdlib -g" };
+    let options = if flags.no_sse { "-nostdlib -g -mno-sse" } else { "-nostdlib -g" }.to_owned();
     let file = if flags.file.is_empty() { format!("<cell {number}>") } else { flags.file.replace(['"', '\\', '\n'], "_") };
+    let tokens = lex::tokens(text);
+    if let Some(token) = tokens.iter().find(|token| lex::is_unterminated(token, text)) {
+        let what = if token.kind == TokenKind::Char { "character has no closing '" } else { "string has no closing \"" };
+        return Err(messages::at_token(&file, text, token, what));
+    }
+    let chosen = conditions::choose(session, text, &tokens, outside, &options, &file)?;
+    let text = chosen.as_deref().unwrap_or(text);
     let mut builder = Builder {
-        session, outside, text,
-        tokens: lex::tokens(text),
+        session, outside, text, completes_all,
+        tokens: if chosen.is_some() { lex::tokens(text) } else { tokens },
         file: file.clone(),
-        options: options.to_owned(),
+        options,
         headers: None,
         includes: session.includes(),
         pending: Vec::new(),
@@ -200,14 +219,13 @@ impl<'a> Builder<'a> {
 
     /// Goes to the definitions as it stands; it is known by its first argument.
     fn take_declaring_call(&mut self, range: Range<usize>) {
-        let line = self.tokens[range.start].line;
         let uses = parse::uses(self.text, &self.tokens[range.clone()]);
         let names = vec![format!("{}({})", self.word(range.start), self.word(range.start + 2))];
         let parts = vec![Part::Tokens(range.collect()), Part::Text(";".into())];
         let source = self.render(&parts);
         let source = source.trim_end_matches(';').to_owned() + ";";
         let definition = Definition { kind: Kind::Type, names, source, declaration: String::new(), uses, type_text: String::new() };
-        self.push(Pending { definition, parts, line, variable: None });
+        self.push(Pending { definition, parts, variable: None });
     }
 
     /// New #include lines: they stand before everything, and what they declare is known from now on.
@@ -237,7 +255,6 @@ impl<'a> Builder<'a> {
         let text = self.word(at).trim();
         let (word, rest) = parse::directive(text);
         let name = lex::tokens(rest).first().map_or("", |token| token.of(rest)).to_owned();
-        let line = self.tokens[at].line;
         let (kind, names) = match word {
             "define" => (Kind::Macro, vec![name]),
             "include" => (Kind::Include, vec![text.to_owned()]),
@@ -250,7 +267,7 @@ impl<'a> Builder<'a> {
         let uses = if word == "define" { parse::uses(rest, &lex::tokens(rest)) } else { Vec::new() };
         let parts = if word == "include" { Vec::new() } else { vec![Part::Tokens(vec![at])] };
         let (source, declaration) = (text.to_owned(), if word == "include" { String::new() } else { text.to_owned() });
-        self.push(Pending { definition: Definition { kind, names, source, declaration, uses, type_text: String::new() }, parts, line, variable: None });
+        self.push(Pending { definition: Definition { kind, names, source, declaration, uses, type_text: String::new() }, parts, variable: None });
     }
 
     fn push(&mut self, pending: Pending) {
@@ -260,8 +277,7 @@ impl<'a> Builder<'a> {
     }
 
     fn take_declaration(&mut self, declaration: &Declaration) {
-        let line = self.tokens[declaration.range.start].line;
-        let specifiers = self.take_tag(declaration, line);
+        let specifiers = self.take_tag(declaration);
         if declaration.declarators.is_empty() && declaration.tag.is_none() {
             // _Static_assert, `struct x;`
             let parts = vec![Part::Tokens(declaration.range.clone().collect())];
@@ -270,16 +286,16 @@ impl<'a> Builder<'a> {
                 .map(|(name, _)| name).filter(|name| name.contains(' ') && self.session.find(name).is_none()).collect();
             let text = source.trim_end_matches(';').to_owned() + ";";
             let definition = Definition { kind: Kind::Type, names: tag, source: text.clone(), declaration: text, uses: Vec::new(), type_text: String::new() };
-            self.push(Pending { definition, parts: vec![Part::Tokens(declaration.range.clone().collect()), Part::Text(";".into())], line, variable: None });
+            self.push(Pending { definition, parts: vec![Part::Tokens(declaration.range.clone().collect()), Part::Text(";".into())], variable: None });
             return;
         }
         for declarator in &declaration.declarators {
-            self.take_declarator(declaration, declarator, &specifiers, line);
+            self.take_declarator(declaration, declarator, &specifiers);
         }
     }
 
     /// Makes a definition of the struct, union or enum in the specifiers; returns the specifiers for the declarators.
-    fn take_tag(&mut self, declaration: &Declaration, line: usize) -> Vec<Part> {
+    fn take_tag(&mut self, declaration: &Declaration) -> Vec<Part> {
         let keep = |at: &usize| !parse::is_storage_of_a_file(self.word(*at)) && !matches!(self.word(*at), "typedef" | "extern");
         let Some(tag) = &declaration.tag else {
             return vec![Part::Tokens(declaration.specifiers.clone().filter(keep).collect())];
@@ -337,7 +353,7 @@ impl<'a> Builder<'a> {
         let definition = Definition { kind: Kind::Type, names, source: source.clone(), declaration: source, uses, type_text: String::new() };
         let qualifiers = declaration.specifiers.clone().filter(|at| parse::is_qualifier(self.word(*at)) && !tag.body.contains(at)).collect();
         let head = vec![Part::Tokens(qualifiers), Part::Text(format!("{keyword} {}", name.as_deref().unwrap_or("")))];
-        self.push(Pending { definition, parts, line, variable: None });
+        self.push(Pending { definition, parts, variable: None });
         head
     }
 
@@ -369,7 +385,7 @@ impl<'a> Builder<'a> {
         self.tokens[at].kind == TokenKind::Name && (matches!(next, ";" | "," | ":" | "[") || next == ")" && before == "*")
     }
 
-    fn take_declarator(&mut self, declaration: &Declaration, declarator: &Declarator, specifiers: &[Part], line: usize) {
+    fn take_declarator(&mut self, declaration: &Declaration, declarator: &Declarator, specifiers: &[Part]) {
         let name = self.word(declarator.name).to_owned();
         let copy = |parts: &[Part]| -> Vec<Part> {
             parts.iter().map(|part| match part {
@@ -431,7 +447,7 @@ impl<'a> Builder<'a> {
             }
         }
         let definition = Definition { kind, names: vec![name], source, declaration: declaration_text, uses, type_text: String::new() };
-        self.push(Pending { definition, parts, line, variable });
+        self.push(Pending { definition, parts, variable });
     }
 
     // --- text for the compiler ---
@@ -505,8 +521,14 @@ impl<'a> Builder<'a> {
         if let Some(headers) = &self.headers {
             known.extend(headers.names.iter().cloned());
         }
-        let declarations = self.session.declarations(uses, &parse::member_names(self.text, &self.tokens), &known, pending, self.outside);
-        format!("{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}")
+        let mut fields = parse::member_names(self.text, &self.tokens);
+        if self.completes_all {
+            fields.push("*".to_owned());
+        }
+        let declarations = self.session.declarations(uses, &fields, &known, pending, self.outside);
+        // glibc's header makes it a macro with a riddle as its message; the compiler knows it itself.
+        let own = if self.includes.is_empty() { "" } else { "#undef _Static_assert\n" };
+        format!("{own}{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}")
     }
 
     // --- definitions ---
@@ -666,12 +688,13 @@ impl<'a> Builder<'a> {
         let prelude = self.prelude(&uses, &HashSet::new(), &pending);
         let mut form = Form::Value;
         let mut output = compiler::compile(&self.includes, &self.statements_text(&prelude, form, None), &self.options, true);
-        let value_type = output.messages.iter().find(|one| one.file == PROBES).and_then(|one| pointee_of_probe(&one.text));
+        let value_type = output.messages.iter().filter(|one| one.file == PROBES).find_map(|one| pointee_of_probe(&one.text));
         if self.shown.is_some() {
             self.cell.value_type = value_type.unwrap_or_else(|| "void".to_owned());
             let wanted = match self.cell.value_type.as_str() {
                 "void" => Form::Nothing,
                 other if is_array(other) || is_function(other) => Form::Address,
+                other if is_integer(other) && self.is_member(self.shown.as_deref().unwrap_or_default()) => Form::Integer,
                 _ => Form::Value,
             };
             if wanted != Form::Value {
@@ -708,12 +731,24 @@ impl<'a> Builder<'a> {
         text += ";";
         text += &probe;
         text += &hidden;
+        let first = shown.first().map_or(1, |at| self.tokens[*at].line);
         text += &match form {
+            // The type of a bit-field would be one again.
+            Form::Integer => format!("static {} __value; __value = ({expression}{hidden}); return (void *)&__value; }}\n", self.cell.value_type),
             Form::Value => format!("static __typeof__({expression}{hidden}) __value; __value = ({expression}{hidden}); return (void *)&__value; }}\n"),
             Form::Address => format!("return (void *)({expression}{hidden}); }}\n"),
-            Form::Nothing => format!("({expression}{hidden}); return (void *)0; }}\n"),
+            Form::Nothing => format!("\n#line {first} \"{}\"\n({expression}{hidden}); return (void *)0; }}\n", self.file),
         };
         text
+    }
+
+    /// Does the expression end in a member of a structure?
+    fn is_member(&self, tokens: &[usize]) -> bool {
+        let mut end = tokens.len();
+        while end > 0 && self.word(tokens[end - 1]) == ")" {
+            end -= 1;
+        }
+        end > 1 && self.tokens[tokens[end - 1]].kind == TokenKind::Name && matches!(self.word(tokens[end - 2]), "." | "->")
     }
 
     fn emit_initialiser(&self, text: &mut String, index: usize, dissect: Option<usize>) {
@@ -735,6 +770,7 @@ impl<'a> Builder<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Value,
+    Integer,
     Address,
     Nothing,
 }
@@ -762,9 +798,29 @@ pub fn pointee(pointer: &str) -> String {
 }
 
 pub fn is_array(type_text: &str) -> bool {
-    !type_text.contains("(*") && type_text.ends_with(']')
+    behind_name(type_text).starts_with('[')
 }
 
 pub fn is_function(type_text: &str) -> bool {
-    type_text.ends_with(')') && !type_text.split_once('(').is_some_and(|(_, rest)| rest.starts_with('*'))
+    behind_name(type_text).starts_with('(')
+}
+
+/// What stands behind the place of the name in a type: "[2])(int)" of "int (*[2])(int)", "" of "char *".
+fn behind_name(type_text: &str) -> &str {
+    let mut rest = type_text;
+    while let Some(at) = rest.find(['(', '[']) {
+        match rest[at..].strip_prefix("(*") {
+            Some(inner) => rest = inner.trim_start_matches(['*', ' ']).trim_start_matches("const").trim_start_matches("volatile"),
+            None => return &rest[at..],
+        }
+        if rest.starts_with(')') {
+            return "";
+        }
+    }
+    ""
+}
+
+fn is_integer(type_text: &str) -> bool {
+    let is_word = |word: &str| matches!(word, "int" | "unsigned" | "long" | "short" | "char" | "signed" | "_Bool");
+    type_text.split(' ').all(is_word)
 }

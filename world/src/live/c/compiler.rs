@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn errors_leave_nothing_behind() {
+        let text = "int f(int n) { if (n) goto on; switch (n) { case 1: { on: return missing; } } return sizeof(gone(nothing)); }";
+        let compiles = |source: &str| compile("", source, "-nostdlib", true).object.is_some();
+        for _ in 0..20 {
+            for wrong in [text, "int f(void) { goto nowhere; here: return 3 }", "int f(int n) { while (n) switch (n) { case 1: break; wrong wrong; } }",
+                          "#if 1\n#define X(a a\nint", "struct A { struct B b; int x[-1]; } a = { .y = 3 };", "int f(void) { return sizeof(x = y); }"] {
+                assert!(!compiles(wrong), "{wrong}");
+                assert!(compiles("int f(int n) { switch (n) { case 1: goto out; } n++; out: return n; }"));
+                assert!(!compiles("int f(void) { case 3: return 1; }"), "a case without a switch");
+            }
+        }
+    }
+
+    #[test]
     fn threads_take_turns() {
         let threads: Vec<_> = (0..8)
             .map(|number| {

@@ -39,6 +39,15 @@ pub enum Open {
     Splice,
 }
 
+/// A string or character whose quote is not closed on its line.
+pub fn is_unterminated(token: &Token, text: &str) -> bool {
+    let word = token.of(text);
+    let Some(open) = word.find(['"', '\'']).filter(|_| matches!(token.kind, Kind::Text | Kind::Char)) else { return false };
+    let inside = &word[open + 1..];
+    let Some(body) = inside.strip_suffix(&word[open..open + 1]) else { return true };
+    (body.len() - body.trim_end_matches('\\').len()) % 2 == 1
+}
+
 const LONG_SIGNS: [&str; 22] = [
     "...", "<<=", ">>=", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=",
     "^=",

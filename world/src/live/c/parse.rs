@@ -235,7 +235,10 @@ impl<'a> Parser<'a> {
         let is_statement = matches!(
             word,
             "{" | ";" | "if" | "else" | "for" | "while" | "do" | "switch" | "case" | "default" | "return" | "goto" | "break" | "continue" | "asm" | "__asm__"
-        ) || self.is_name(at) && self.word(at + 1) == ":";
+        );
+        if self.is_name(at) && self.word(at + 1) == ":" {
+            return (Item::Statement(at..at + 2), at + 2, true); // a label; what follows is an item of its own
+        }
         if is_statement {
             let (end, ended) = self.statement(at);
             return (Item::Statement(at..end), end, ended);
@@ -505,7 +508,8 @@ mod tests {
         assert_eq!(shape("static inline int g(void)\n{ return 1; } const char *s = \"x;y\";"), "F(g) D(s)");
         assert_eq!(shape("main() { return 3; }"), "F(main)");
         assert_eq!(shape("struct __attribute__((packed)) Q { char c; int i; }; enum { A, B = 3 };"), "Dt() Dt()");
-        assert_eq!(shape("again: a++; goto again;"), "S S");
+        assert_eq!(shape("again: a++; goto again;"), "S E S");
+        assert_eq!(shape("goto done; done: a"), "S S E!");
         assert_eq!(shape("unsigned long long x[3][4], *y[2];"), "D(x,y)");
     }
 
@@ -521,7 +525,7 @@ mod tests {
     #[test]
     fn what_is_complete() {
         for text in ["1 + 1", "int x;", "int x", "f(1)", "if (a) b;", "int f(int a) { return a; }", "x++", "struct P { int x; };", "}",
-                     "f(\"(\")", "'('", "// {", "#include <stdio.h>", "int f(int a);", "do a++; while (a < 3);", ""] {
+                     "f(\"(\")", "'('", "goto done; done: 3", "// {", "#include <stdio.h>", "int f(int a);", "do a++; while (a < 3);", ""] {
             assert!(is_complete(text), "{text}");
         }
         for text in ["1 +", "int f(int a) {", "f(1,", "if (a)", "if (a) b; else", "/* x", "#define A \\", "int f(int a)", "a =", "int x,",

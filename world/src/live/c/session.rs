@@ -61,8 +61,10 @@ pub trait Outside {
 }
 
 /// Nothing around.
+#[cfg(test)]
 pub struct Alone;
 
+#[cfg(test)]
 impl Outside for Alone {
     fn meaning(&self, _: &str) -> Meaning {
         Meaning::Unknown

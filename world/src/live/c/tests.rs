@@ -35,6 +35,43 @@ fn types_of_values() {
 }
 
 #[test]
+fn where_a_value_lies() {
+    for (text, array, function) in [
+        ("int [3]", true, false), ("int (*[2])(int, int)", true, false), ("int (*)[3]", false, false), ("int (int)", false, true), ("char *", false, false),
+        ("void (void *, int (*)(const void *))", false, true), ("int (*(int))(char)", false, true), ("int (*(*)[2])(int)", false, false),
+        ("int (*)(int)", false, false), ("char *[4]", true, false), ("struct a", false, false),
+    ] {
+        assert_eq!((cell::is_array(text), cell::is_function(text)), (array, function), "{text}");
+    }
+    let mut session = Session::default();
+    run(&mut session, "int f(int a, int b) { return a + b; } int (*table[2])(int, int) = {f, f}; struct { int a : 3, b : 5; } bits = {1, -3}, *where = &bits;");
+    assert_eq!(run(&mut session, "table").value_type, "int (*[2])(int, int)");
+    for text in ["bits.b", "where->b", "(bits.b)", "bits.b + 1"] {
+        assert_eq!(run(&mut session, text).value_type, "int", "{text}");
+    }
+}
+
+#[test]
+fn conditions_choose() {
+    let mut session = Session::default();
+    run(&mut session, "#define FIRST 1\n#include <limits.h>");
+    let text = "#if FIRST && INT_MAX > 5\nint chosen = 1;\n#if 0\nthis is no C\n#else\n#define MORE\n#endif\n#else\nint chosen = \"text\";\nint other;\n#endif\n#ifdef MORE\nint third;\n#endif\nchosen";
+    let cell = run(&mut session, text);
+    let names: Vec<_> = cell.definitions.iter().map(|one| one.names[0].as_str()).collect();
+    assert_eq!((names, cell.value_type.as_str()), (vec!["chosen", "MORE", "third"], "int"));
+    assert_eq!(fail(&session, "#if 1\nint a;\n#else\nint b;\n#endif\n  missing"), (6, 3, "'missing' undeclared".into()));
+    assert_eq!(fail(&session, "int a;\n#else\nint b;\n#endif").0, 2);
+    assert_eq!(run(&mut session, "int f(void) {\n#if FIRST\nreturn 1;\n#else\nreturn \"\" + ;\n#endif\n} f()").value_type, "int");
+}
+
+#[test]
+fn labels_are_steps() {
+    let mut session = Session::default();
+    assert_eq!(run(&mut session, "int n = 0; again: n++; if (n < 3) goto again; n").value_type, "int");
+    assert_eq!(run(&mut session, "goto done; done: 3").value_type, "int");
+}
+
+#[test]
 fn definitions_persist_and_are_replaced() {
     let mut session = Session::default();
     let cell = run(&mut session, "int counter = 5, *where = &counter;\nstatic inline int next(void) { return ++counter; }\n#define TWICE(x) ((x) * 2)");
@@ -84,6 +121,12 @@ fn errors_point_at_the_place() {
     assert_eq!(fail(&session, "int f(void) {\n  int a = 3\n  return a; }").0, 2, "after the token that lacks its semicolon");
     let (line, column, message) = fail(&session, "struct Q { int a; } q; q.bb = 3;");
     assert!(line == 1 && column == 26 && message.contains("bb"), "{line} {column} {message}");
+    assert_eq!(fail(&session, "const int k = 5; k = 6").2, "assignment of read-only location");
+    assert_eq!(fail(&session, "int a = 1;\nchar *s = \"abc;").1, 11);
+    assert_eq!(fail(&session, " 'x").0, 1);
+    assert_eq!(fail(&session, "struct gone g;").2, "the type is incomplete: it is named here, and nowhere defined");
+    let warning = prepare(&session, "int two(int a) { return a; } int one;\none = two(\"a\")").unwrap().warnings;
+    assert!(warning.iter().any(|one| one.line == 2 && one.column >= 7), "{warning:?}");
     let (line, _, message) = fail(&session, "#include <no_such_header.h>\n");
     assert!(line == 1 && message.contains("no_such_header.h"));
 }

@@ -2,20 +2,50 @@
 //! compiled again with one token a line.
 
 use super::super::compiler;
+use super::super::lex::Token;
 use super::{Builder, COLUMNS, Diagnostic, HIDDEN, Message, Output, PROBES};
 
+/// An error at a token.
+pub(super) fn at_token(file: &str, text: &str, token: &Token, message: &str) -> Diagnostic {
+    let start = text[..token.start].rfind('\n').map_or(0, |feed| feed + 1);
+    Diagnostic {
+        file: file.to_owned(),
+        line: token.line,
+        column: text[start..token.start].chars().count() + 1,
+        message: message.to_owned(),
+        source_line: text[start..].lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Could it be that a structure is not complete?
+pub(super) fn is_about_size(error: &Diagnostic) -> bool {
+    ["unknown type size", "unknown struct size", "field not found", "incomplete"].iter().any(|words| error.message.contains(words))
+}
+
+pub(super) fn explain_size(mut error: Diagnostic) -> Diagnostic {
+    if error.message.contains("size") {
+        error.message = "the type is incomplete: it is named here, and nowhere defined".to_owned();
+    }
+    error
+}
+
 impl Builder<'_> {
-    /// Undeclared functions are errors here; other warnings about what was typed are kept for showing.
+    /// Undeclared functions and writes to constants are errors here; other warnings about what was typed are kept for showing.
     pub(super) fn check_warnings(&self, output: &Output, text: &dyn Fn(usize) -> String) -> Result<Vec<Diagnostic>, Diagnostic> {
-        let mut kept = Vec::new();
-        for message in output.messages.iter().filter(|message| message.is_warning && message.file == self.file) {
+        let (mut kept, mut seen) = (Vec::new(), Vec::new());
+        let of_text = |message: &&Message| message.file == self.file || message.file == PROBES && is_write_to_constant(&message.text);
+        for message in output.messages.iter().filter(|message| message.is_warning).filter(of_text) {
+            if is_write_to_constant(&message.text) {
+                return Err(self.located(&Message { is_warning: false, ..message.clone() }, text));
+            }
             if let Some(name) = message.text.strip_prefix("implicit declaration of function ") {
                 let error = Message { is_warning: false, text: format!("{name} is not declared"), ..message.clone() };
                 return Err(self.located(&error, text));
             }
-            let found = self.diagnostic(message);
-            if !kept.contains(&found) {
-                kept.push(found);
+            // A compilation for each column: many warnings are a matter of style.
+            if !seen.contains(&message) {
+                seen.push(message);
+                kept.push(if kept.len() < 8 { self.located(message, text) } else { self.diagnostic(message) });
             }
         }
         Ok(kept)
@@ -56,7 +86,8 @@ impl Builder<'_> {
         }
         let output = compiler::compile(&self.includes, &text(error.line), &self.options, false);
         let is_same = |message: &&Message| same_error(&message.text, &error.text);
-        let again = output.messages.iter().find(is_same).or_else(|| output.error());
+        let on_its_line = output.messages.iter().filter(|message| message.file == COLUMNS).find(is_same);
+        let again = on_its_line.or_else(|| output.messages.iter().find(is_same)).or_else(|| output.error());
         let on_line: Vec<usize> = (0..self.tokens.len()).filter(|at| self.tokens[*at].line == error.line).collect();
         let Some(&last) = on_line.last() else { return found };
         // The compiler has read one token more when it complains, except where it names that one.
@@ -83,6 +114,10 @@ impl Builder<'_> {
         found.column = self.text[start..at].chars().count() + 1;
         found.source_line = self.text[start..].lines().next().unwrap_or_default().to_owned();
     }
+}
+
+fn is_write_to_constant(message: &str) -> bool {
+    message.starts_with("assignment of read-only location")
 }
 
 fn same_error(one: &str, other: &str) -> bool {

@@ -1,0 +1,110 @@
+"""Cells of C as a stranger types them, inside and in one boot: what the prompt shows for each (by _c_prompt.run_cell, what the
+prompt itself calls), mistakes with their place, and that thousands of expressions leave nothing behind."""
+
+CELLS = r'''
+struct bits { unsigned a:3; int b:5; unsigned long c:40; } bb = {5, -3, 123456789};     ||
+bb.b                                                    || (int) -3
+bb                                                      || (struct bits) {a = 5, b = -3, c = 123456789}
+int add(int a, int b) { return a + b; }                 ||
+int (*table[2])(int, int) = {add, add};                 ||
+table                                                   || (int (*[2])(int, int)) {0xADDR <add>, 0xADDR <add>}
+table[1](1, 2)                                          || (int) 3
+&add                                                    || (int (*)(int, int)) 0xADDR <add>
+add                                                     || (int (int, int)) {0xADDR <add>}
+int none(void) { return 1; } none                       || (int (void)) {0xADDR <none>}
+int n = 7;                                              ||
+&n                                                      || (int *) 0xADDR <n>
+goto nowhere;                                           || <cell N>:1:6: error: label 'nowhere' used but not defined@    goto nowhere;@         ^
+int ok(int n) { switch (n) { case 1: goto out; } n++; out: return n; }                  ||
+goto done; done: 3                                      || (int) 3
+const int k = 5;                                        ||
+k = 6                                                   || <cell N>:1:6: error: assignment of read-only location@    k = 6@         ^
+k                                                       || (const int) 5
+0.1f                                                    || (float) 0.1
+0.0 / 0.0                                               || (double) nan
+"tab\t \x01 ü"                                          || (char [10]) "tab\t \x01 ü"
+bool yes = true; yes                                    || (_Bool) true
+NULL                                                    || (void *) NULL
+struct two { char a; int b; }; offsetof(struct two, b)  || (unsigned long) 4
+(*thread_current()).id == thread_current()->id          || (int) 1
+sizeof *process_current() > 100                         || (int) 1
+struct nosuch s;                                        || <cell N>:1:8: error: the type is incomplete: it is named here, and nowhere defined@    struct nosuch s;@           ^
+1 + "open                                               || <cell N>:1:5: error: string has no closing "@    1 + "open@        ^
+ad(1, 2)                                                || <cell N>:1:1: error: 'ad' is not declared; did you mean add?@    ad(1, 2)@    ^
+INT_MAX                                                 || <cell N>:1:1: error: 'INT_MAX' undeclared; #include <limits.h> may define it@    INT_MAX@    ^
+int p = "text";                                         || <cell N>:1:7: warning: assignment makes integer from pointer without a cast@    int p = "text";@          ^
+#ifdef NOTHING@int chosen = 1;@#else@int chosen = 2;@#endif                             ||
+chosen                                                  || (int) 2
+void *memory = malloc(100);                             ||
+free(memory)                                            ||
+free(memory)                                            || KernelFault: damaged heap: double free of a block of 100 bytes…
+char *copy = strdup("copied"); copy                     || (char *) 0xADDR "copied"
+free(copy)                                              ||
+abort()                                                 || KernelFault: abort(), in function …(<cell N>:1)…
+struct node { const char *name; struct node *next; } one = {"one"}, two = {"two", &one}; two     || (struct node) {name = 0xADDR "two", next = 0xADDR <one>}
+#include <stdio.h>                                      ||
+#include <ctype.h>                                      ||
+#include <errno.h>                                      ||
+fprintf(stderr, "%s %.1f\n", "", 1.5) + fputs("x\n", stdout)    || (int) 5
+isalpha('x') != 0 && toupper('x') == 'X'                || (int) 1
+errno = 0                                               || (int) 0
+_Static_assert(1 == 2, "sums");                         || <cell N>:1:…error: sums…
+int square(int); int square(int x) { return x * x; } square(5)  || (int) 25
+#undef EOF                                              ||
+'''
+
+PROGRAM = r'''
+import _c_prompt, contextlib, io, polyglot, re, sys
+def shown(text):
+    found = io.StringIO()
+    with contextlib.redirect_stdout(found), contextlib.redirect_stderr(found):
+        _c_prompt.run_cell(text)
+    text = re.sub(r"<cell \d+>", "<cell N>", found.getvalue().strip("\n"))
+    return re.sub(r"0xffff[0-9a-f]{12}", "0xADDR", text).replace("\n", "@")
+wrong = 0
+for line in CELLS.strip().splitlines():
+    text, _, expected = (part.strip() for part in line.partition("||"))
+    got, pattern = shown(text.replace("@", "\n")), ".*".join(map(re.escape, expected.split("…")))
+    if not re.fullmatch(pattern, got):
+        wrong += 1
+        print("TYPED", text, "\n SHOWN", got, "\n WANTED", expected)
+
+# From Python: what was exported is a name, a variable explains itself, a text is no symbol.
+live = polyglot.live
+@polyglot.export("int pyadd(int a, int b)")
+def pyadd(a, b):
+    "Adds."
+    return a + b
+row = next(iter(live.search("pyadd")))
+checks = [
+    live.pyadd(3, 4) == 7 and row.origin == "Python" and "pyadd" in dir(live) and "Adds." in live.pyadd.__doc__,
+    live.two.__doc__.startswith("struct node two;") and "const char *name" in live.two.__doc__,
+    "<L." not in repr(live.two) + repr(live.two.name) and '"two"' in repr(live.two),
+    polyglot.c("bb.b") == -3 and polyglot.c("table")[1](4, 5) == 9,
+]
+if not all(checks):
+    wrong += 1
+    print("CHECKS", checks)
+
+# Nothing stays behind: names, modules, types, memory.
+def counted():
+    pages = int(re.search(r"MemAvailable:\s*(\d+)", open("/proc/meminfo").read())[1])
+    return len(polyglot.kernel.search("__cell")), len(live.modules()), len(live.search("")), pages
+def evaluate(count):
+    for number in range(count):
+        assert polyglot.c(f"add({number}, 1)") == number + 1
+evaluate(COUNT // 4)
+before = counted()
+evaluate(COUNT)
+after = counted()
+if after[:3] != before[:3] or before[3] - after[3] > 2048:
+    wrong += 1
+    print("LEFT BEHIND: names, modules, live names, KiB available:", before, "then", after)
+print("done", wrong)
+'''
+
+
+def test_cells(run_inside):
+    result = run_inside(f"CELLS = {CELLS!r}\nCOUNT = 10000\n{PROGRAM}", timeout=300)
+    output = result.stdout.decode("utf-8", "replace") if isinstance(result.stdout, bytes) else result.stdout
+    assert result.status == 0 and output.splitlines()[-1:] == ["done 0"], output + result.stderr
