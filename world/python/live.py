@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from _livevalues import (
     Array, Frame, KernelFault, Pointer, Struct, Symbol, Type, TypeInfo, _CONTEXTS, _EFAULT, _KERNEL, _LIVE,
-    _Memory, _ORIGINS, _Own, _WORLD, _as_pointer, _as_record, _declared, _field, _function, _info, _load,
+    _Memory, _ORIGINS, _Own, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
     _make_fault, _make_value, _no_field, _store, _symbol, _type_number,
 )
 from _tables import Table, row_type
@@ -141,7 +141,7 @@ class Namespace(Names):
             number = found[-1]
         why = _live.unload(number, force)
         if why:
-            raise LinkError(why)
+            raise LinkError(why.rstrip())
 
     def typed(self, declaration):
         """typed("int name(int a)"): gives a function or variable without debug data a type"""
@@ -276,7 +276,8 @@ def _document(name, address):
     if name in exported:
         lines += ["exported by Python", exported[name].__doc__ or ""]
     if declared and declared.file:
-        lines.append(f"{declared.language + ', ' if declared.language else ''}{declared.file}:{declared.line}")
+        line = f":{declared.line}" if declared.line else ""
+        lines.append(f"{declared.language + ', ' if declared.language else ''}{declared.file}{line}")
     if name in sources:
         lines += ["", sources[name].strip()]
     return "\n".join(lines)
@@ -289,7 +290,43 @@ class _Text(str):
         return str(self)
 
 
-_live.hooks({"fault": _make_fault, "value": _make_value, "pointer": _as_pointer, "record": _as_record, "document": _document})
+class _Help:
+    """help("name") explains a live or kernel name that means nothing to Python; everything else is Python's help()."""
+
+    def __init__(self, own):
+        self._own = own
+
+    def __call__(self, *arguments):
+        if len(arguments) == 1 and isinstance(arguments[0], str) and not self._is_pythons(arguments[0]):
+            try:
+                known = _symbol(arguments[0])
+            except OSError:
+                known = None
+            if known:
+                print(_document(arguments[0], known.address))
+                return
+        self._own(*arguments)
+
+    @staticmethod
+    def _is_pythons(name):
+        import builtins
+        import keyword
+        import sys
+        return hasattr(builtins, name) or name in sys.modules or keyword.iskeyword(name) or not name.strip()
+
+    def __repr__(self):
+        return repr(self._own)
+
+
+def _wrap_help():
+    import builtins
+    own = getattr(builtins, "help", None)
+    if own is not None and not isinstance(own, _Help):
+        builtins.help = _Help(own)
+
+
+_wrap_help()
+_live.hooks({"fault": _make_fault, "value": _make_value, "pointer": _as_pointer, "record": _as_record, "scalar": _as_scalar, "document": _document})
 live = Namespace("live", 1 << _LIVE)
 kernel = Namespace("kernel", 1 << _KERNEL | 1 << _LIVE | 1 << _WORLD)
 
@@ -333,7 +370,9 @@ def link(path, all=False, name=None):
             data = file.read()
     number, message, _ = _live.load_object(data, name or path, "", 1 if all else 0, "", "")
     if number < 0:
-        raise LinkError(message)
+        if "__ubsan_handle_" in message:
+            message = f"{message.rstrip()}\nnames of the undefined-behaviour sanitizer: build with -fno-sanitize=undefined"
+        raise LinkError(message.rstrip())
     defined = [line.split()[0] for line in message.splitlines() if line.strip()]
     return Module(number, name or path, defined)
 

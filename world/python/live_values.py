@@ -48,7 +48,9 @@ class KernelFault(RuntimeError):
 
     def __init__(self, kind, address=0, frames=(), text="", module=0, locks_released=0):
         self.kind, self.address, self.text, self.module, self.locks_released = kind, address, text, module, locks_released
-        self.backtrace = [_frame(frame, index > 0) for index, frame in enumerate(frames)]
+        # What the library raises (no instruction of its own faulted) begins with the address behind the call.
+        is_raised = kind in ("heap", "abort", "exit")
+        self.backtrace = [_frame(frame, index > 0 or is_raised) for index, frame in enumerate(frames)]
         known = next((frame for frame in self.backtrace if frame.name), None)
         innermost = next((frame for frame in self.backtrace if frame.file), known)
         self.function, self.file, self.line = (innermost.name, innermost.file, innermost.line) if innermost else ("", "", 0)
@@ -224,7 +226,9 @@ def _load(number, memory, offset):
     if info.kind == "pointer":
         return Pointer(number, int.from_bytes(memory.read(offset, 8), "little"))
     if info.kind == "function":
-        return _function(f"{memory.address + offset:#x}", memory.address + offset, number)
+        address = memory.address + offset
+        symbol = _symbol_at(address)
+        return _function(symbol.name if symbol and symbol.address == address else f"{address:#x}", address, number)
     if info.kind == "void":
         raise TypeError("a void has no value: cast the pointer first")
     return _live.decode(number, memory.read(offset, info.size))
@@ -247,6 +251,8 @@ def _pack(number, value, what):
             for name, part in value.items():
                 setattr(made, name, part)
             return bytes(made._memory.data)
+        if _is_ctypes(value) and len(bytes(value)) == info.size:
+            return bytes(value)
         raise TypeError(f"{what} takes a {info.name}, a dict of its fields or its {info.size} bytes, not {type(value).__name__}")
     if info.kind == "array":
         return _pack_array(info, value, what)
@@ -298,6 +304,8 @@ def _as_pointer(value, inner, spelled, function):
     if isinstance(value, _live.Function):
         return value.address
     if type(value).__module__ in ("_ctypes", "ctypes") or _is_ctypes(value):
+        if _info(inner).kind == "function" and callable(value):
+            return None  # called as any callable is: live code cannot jump into the world
         return _ctypes_address(value)
     return None
 
@@ -327,6 +335,15 @@ def _ctypes_address(value):
     if isinstance(value, (ctypes.c_void_p, ctypes.c_char_p)):
         return int.from_bytes(bytes(value), "little")
     return ctypes.addressof(value)
+
+
+def _as_scalar(value):
+    """Hook of calls: the number in a scalar of ctypes, or the object itself."""
+    if _is_ctypes(value):
+        import ctypes
+        if isinstance(value, ctypes._SimpleCData):
+            return value.value
+    return value
 
 
 def _as_record(value, number, spelled, function):
@@ -571,7 +588,7 @@ class Pointer:
         inner = _info(self._type).inner
         if _info(inner).kind != "function":
             raise TypeError(f"a {_info(self._type).name} cannot be called")
-        return _function(f"{self._address:#x}", self._address, inner)(*arguments)
+        return _load(inner, _Memory(self._address), 0)(*arguments)
 
     def __add__(self, count):
         return Pointer(self._type, self._element(count)[1])

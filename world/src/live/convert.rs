@@ -104,11 +104,15 @@ impl Parameter {
             Kind::Int { size, signed } => match object.downcast_ref_if_exact::<PyInt>(vm) {
                 Some(int) => self.int(name, int, size, signed, vm),
                 None => {
-                    let index = object.try_index(vm).map_err(|_| self.wrong(name, "an int", object, vm))?;
+                    let plain = plain(object, vm)?;
+                    let index = plain.try_index(vm).map_err(|_| self.wrong(name, "an int", object, vm))?;
                     self.int(name, &index, size, signed, vm)
                 }
             },
-            Kind::Bool => object.clone().try_to_bool(vm).map(u64::from),
+            Kind::Bool => {
+                let index = plain(object, vm)?.try_index(vm).map_err(|_| self.wrong(name, "a bool", object, vm))?;
+                Ok(i64::try_from(index.as_bigint()).map_or(1, |value| u64::from(value != 0)))
+            }
             Kind::Pointer { .. } => self.pointer(name, object, held, vm),
             Kind::Void | Kind::Float(_) | Kind::Record => unreachable!("not passed in a word"),
         }
@@ -218,15 +222,25 @@ impl Parameter {
         if let Some(float) = object.downcast_ref::<PyFloat>() {
             return Ok(float.to_f64());
         }
+        let object = plain(object, vm)?;
         match object.try_float(vm) {
             Ok(float) if object.downcast_ref::<PyStr>().is_none() => Ok(float.to_f64()),
-            _ => Err(self.wrong(name, "a float", object, vm)),
+            Err(error) if error.fast_isinstance(vm.ctx.exceptions.overflow_error) => Err(error),
+            _ => Err(self.wrong(name, "a float", &object, vm)),
         }
     }
 
     fn wrong(&self, name: &str, wanted: &str, object: &PyObjectRef, vm: &VirtualMachine) -> PyBaseExceptionRef {
         vm.new_type_error(format!("{name}(): {} must be {wanted}, not {}", self.spelled, object.class().name()))
     }
+}
+
+/// The number in a scalar of ctypes; other objects as they are.
+fn plain(object: &PyObjectRef, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
+    if object.downcast_ref::<PyInt>().is_some() || object.downcast_ref::<PyFloat>().is_some() {
+        return Ok(object.clone());
+    }
+    hook("scalar", vm)?.call((object.clone(),), vm)
 }
 
 impl Held {
