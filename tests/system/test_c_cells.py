@@ -23,6 +23,8 @@ k                                                       || (const int) 5
 0.1f                                                    || (float) 0.1
 0.0 / 0.0                                               || (double) nan
 "tab\t \x01 ü"                                          || (char [10]) "tab\t \x01 ü"
+struct { int u, v; } anon = {3, 4}; anon                 || (struct) {u = 3, v = 4}
+anon.u = "s"                                            || <cell N>:1:…warning: assignment makes integer from pointer without a cast@    anon.u = "s"@…(int) …
 bool yes = true; yes                                    || (_Bool) true
 NULL                                                    || (void *) NULL
 struct two { char a; int b; }; offsetof(struct two, b)  || (unsigned long) 4
@@ -82,6 +84,10 @@ checks = [
     "<L." not in repr(live.two) + repr(live.two.name) and '"two"' in repr(live.two),
     polyglot.c("bb.b") == -3 and polyglot.c("table")[1](4, 5) == 9,
 ]
+def completed(text):
+    return _c_prompt.complete(text, len(text), {})[1]
+checks += [completed("thread_current()->na") == ["name"], completed("1 + (*process_current()).i")[:1] == ["id"], "two" in completed("tw"), completed("nothing().") == [],
+           "size_t klog_size(void);" in polyglot.kernel.klog_size.__doc__]
 if not all(checks):
     wrong += 1
     print("CHECKS", checks)

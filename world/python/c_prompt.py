@@ -254,7 +254,32 @@ def explain(name):
 
 # --- completion ------------------------------------------------------------------------------------------
 
-_MEMBER = re.compile(r"([A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*|\[[^\[\]]*\])*)(\.|->)(\w*)\Z")
+_MEMBER = re.compile(r"(\.|->)\s*(\w*)\Z")
+
+
+def _postfix(text):
+    """The expression at the end of a text that a field is asked of: names, fields, calls, indices, parentheses; "": none."""
+    at = len(text)
+    while at > 0:
+        if text[at - 1] in ")]":
+            depth = 0
+            for at in range(at - 1, -1, -1):
+                depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(text[at], 0)
+                if depth == 0:
+                    break
+            if depth:
+                return ""
+            if not re.search(r"[\w)\]]\Z", text[:at]):
+                break  # a parenthesis by itself
+        elif found := re.search(r"[A-Za-z_]\w*\Z", text[:at]):
+            at = found.start()
+            behind = re.search(r"(\.|->)\Z", text[:at])
+            if behind is None:
+                break
+            at = behind.start()
+        else:
+            return ""
+    return text[at:]
 
 
 def complete(line, end, namespace):
@@ -266,7 +291,8 @@ def complete(line, end, namespace):
             import _prompt
             return start, sorted(name for name in _prompt.COMMANDS if name.startswith(text[start:]))
         if found := _MEMBER.search(text):
-            return start, _fields(found[1], found[3])
+            expression = _postfix(text[:found.start()])
+            return start, _fields(expression, found[2]) if expression else []
         prefix = text[start:]
         names = set(_live_c.names(prefix)) | {word for word in _live_c.keywords() if word.startswith(prefix)}
         if prefix:

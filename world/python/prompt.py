@@ -138,7 +138,8 @@ def explain(dotted, namespace, with_source):
     rows = [("Type", type(found).__name__)]
     if callable(found):
         try:
-            rows.append(("Signature", dotted + str(inspect.signature(found))))
+            is_c = type(found).__module__ == "polyglot" and type(found).__name__ == "Function"
+            rows.append(("Signature", found.__text_signature__ if is_c else dotted + str(inspect.signature(found))))
         except (TypeError, ValueError):
             pass
     else:

@@ -53,7 +53,9 @@ pub fn run(vm: &VirtualMachine, globals: &PyDictRef) -> PyResult<()> {
             return Ok(());
         }
         let is_special = whole.starts_with('%') && !whole.starts_with("%%");
-        let asked = whole.strip_suffix('?').filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let without_tag = |text: &str| ["struct ", "union ", "enum "].iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text).to_owned();
+        let asked = whole.strip_suffix('?').map(str::trim_end).filter(|name| is_name(without_tag(name).trim()));
         let ends = line.trim().is_empty() && !parse::is_open(&text);
         if !is_special && asked.is_none() && !ends && !parse::is_complete(&text) {
             continue;

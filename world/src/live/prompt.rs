@@ -133,7 +133,9 @@ fn fill_tag(table: &mut TypeTable, shape: &Shape) {
 /// The value at an address as the prompt shows it: "(int) 42".
 fn show(type_text: &str, address: u64) -> String {
     let mut table = table();
-    let shown = type_text.replace("()", "(void)"); // the compiler's way to say that there are no parameters
+    // The compiler says () where there are no parameters; names that only we gave are not shown.
+    let words = type_text.replace("()", "(void)");
+    let shown = words.split(' ').filter(|word| !word.starts_with("__anonymous_")).collect::<Vec<_>>().join(" ");
     let Some(id) = names::parse(&mut table, type_text) else {
         return format!("({shown}) at {address:#x}");
     };

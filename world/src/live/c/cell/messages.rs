@@ -33,7 +33,8 @@ impl Builder<'_> {
     /// Undeclared functions and writes to constants are errors here; other warnings about what was typed are kept for showing.
     pub(super) fn check_warnings(&self, output: &Output, text: &dyn Fn(usize) -> String) -> Result<Vec<Diagnostic>, Diagnostic> {
         let (mut kept, mut seen) = (Vec::new(), Vec::new());
-        let of_text = |message: &&Message| message.file == self.file || message.file == PROBES && is_write_to_constant(&message.text);
+        // The compiler has read on into the probe when it warns about the last operator.
+        let of_text = |message: &&Message| message.file == self.file || message.file == PROBES && super::pointee_of_probe(&message.text).is_none();
         for message in output.messages.iter().filter(|message| message.is_warning).filter(of_text) {
             if is_write_to_constant(&message.text) {
                 return Err(self.located(&Message { is_warning: false, ..message.clone() }, text));
