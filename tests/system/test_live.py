@@ -107,6 +107,13 @@ raises("changed type", polyglot.ReplaceError, "would change", lambda: polyglot.r
 missing = raises("missing", polyglot.LinkError, "nosuch", lambda: polyglot.link("/host/missing.o"))
 equal("near", "klog_size" in str(missing), True)
 raises("unknown", AttributeError, "did you mean add", lambda: live.ad)
+# Names are kept until something changes
+kept = live.half; equal("kept", live.half is kept, True)
+polyglot.replace("add", "long add(long a) { return a; }", force=True); equal("new type", live.add(2**40), 2**40)
+live.counter = 8; equal("values are not kept", (live.counter, live.counter), (8, 8))
+raises("keywords", TypeError, "takes no keyword arguments", lambda: live.half(x=1))
+live.typed("int half(int x)"); raises("typed anew", TypeError, "int x must be an int", lambda: live.half(1.5))
+module.unload(force=True); raises("unloaded", AttributeError, "has no 'seven'", lambda: live.seven(1, 2, 3, 4, 5, 6, 7))
 print(*failures, sep="\n")
 print("done", len(failures))
 """

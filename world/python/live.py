@@ -410,6 +410,8 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
         module, message, _ = _live.load_object(data, f"{short}:{symbol.generation + 1}", lang, 4 if force else 0, "", "")
         if module < 0:
             raise LinkError(message)
+        if number is not None and force:
+            _live.type_declared(_live.spell(number, short)) # callers from Python go by it
         _remember(name, source_or_object, module)
         return
     inlined = _live.inlined_into(short)
