@@ -18,6 +18,7 @@ What is measured, each by an event and this computer's clock or the guest's:
   imports   tools/bench_imports.py, the first thing at the prompt
   python    tools/bench_guest.py, run at the prompt
   terminals tools/bench_terminal.py: lines to serial port and screen, key presses; booted by UEFI, TERMINAL_ROUNDS times
+  C prompt  tools/bench_c_prompt.py: a cell beside `tcc -run` as a process, and a thousand modules; TERMINAL_ROUNDS times
   memory    RAM of the machine minus MemAvailable, at the prompt
   live      tools/bench_live.py: the live layer's calls and replacements in instructions
 """
@@ -32,6 +33,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import bench_c_prompt
 import bench_live
 import bench_terminal
 from polyglot_vm import screen
@@ -81,8 +83,8 @@ def linux_kernel():
     return next(WORK.glob("linux/boot/vmlinuz-*"))
 
 
-def linux_initramfs(path, init, more=()):
-    """An initramfs: `init` as /init, device nodes, the benchmark files, `more` = [(source, name)]."""
+def linux_initramfs(path, init, more=(), trees=()):
+    """An initramfs: `init` as /init, device nodes, the benchmark files, `more` = [(source, name)], folders that go to /."""
     with open(path, "wb") as output:
         writer = CpioWriter(output)
         for name, major, minor in DEVICES:
@@ -93,6 +95,8 @@ def linux_initramfs(path, init, more=()):
             writer.add_file(ROOT / "tools" / name, f"host/{name}")
         for source, name in more:
             writer.add_file(source, name)
+        for tree in trees:
+            writer.add_tree(tree)
         writer.add_file(init, "init")
         writer.finish()
     return path
@@ -112,8 +116,8 @@ class Boot(NamedTuple):
     outputs: list        # of the statements
 
 
-def boot_once(options, statements=(), ask_monitor=False):
-    """Boots to the prompt; then gives each statement to it. `ask_monitor`: measure qemu_seconds, too."""
+def boot_once(options, statements=(), ask_monitor=False, timeout=PROMPT_TIMEOUT):
+    """Boots to the prompt; then gives each statement to it, which may take `timeout` seconds. `ask_monitor`: measure qemu_seconds, too."""
     start = time.monotonic()
     with Machine(options) as machine:
         if ask_monitor:
@@ -121,7 +125,7 @@ def boot_once(options, statements=(), ask_monitor=False):
         started = time.monotonic()
         screen.wait_for_prompt(machine, PROMPT_TIMEOUT)
         seconds, cpu_seconds = time.monotonic() - start, machine.cpu_seconds()
-        return Boot(seconds, cpu_seconds, started - start, [screen.ask(machine, statement, PROMPT_TIMEOUT) for statement in statements])
+        return Boot(seconds, cpu_seconds, started - start, [screen.ask(machine, statement, timeout) for statement in statements])
 
 
 RUN_FILES = [f"exec(open('/host/{name}').read())" for name in GUEST_FILES[:2]]
@@ -188,6 +192,9 @@ def measure(rounds, firmware):
     report = {"kernel": kernel.name, "rounds": rounds, "firmware": firmware, "samples": results,
               "median": {name: {key: statistics.median(values) for key, values in samples.items()}
                          for name, samples in results.items()}}
+    report["c_prompt"] = bench_c_prompt.measure(
+        min(rounds, TERMINAL_ROUNDS), bench_c_prompt.systems(WORK, kernel, linux_initramfs, linux_options),
+        lambda machine, statements: boot_once(machine, statements, timeout=bench_c_prompt.TIMEOUT).outputs, say)
     report["memory_kb"] = measure_memory(kernel, world)
     report["split_ms"] = measure_split(firmware)
     return report
@@ -229,6 +236,8 @@ def show(report):
         aim = AIMS.get(key)
         verdict = "" if aim is None else f"{aim:7.1f} {'OK' if ratio <= aim else 'MISSED'}"
         print(f"{key + ' (s)':24}{ours:12.4f}{linux:12.4f}{judged:12.4f}{ratio:9.3f}{verdict}")
+    if "c_prompt" in report:
+        bench_c_prompt.show(report["c_prompt"])
     memory = report["memory_kb"]
     if all(memory.values()):
         report["ratio"]["memory"] = memory["ours"] / memory["linux"]

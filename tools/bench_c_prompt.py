@@ -1,0 +1,96 @@
+"""Rows of `make bench`: a cell of the C prompt beside `tcc -run` as a process, here and in the Linux guest.
+
+    build/venv/bin/python tools/bench_c_prompt.py [--rounds 3]
+
+tools/bench_c.py says what is measured. Linux's initramfs gets the image's own programs (build/programs: Debian's tcc, its C
+library and headers), so both sides start the same files. The aims: a cell takes at most a tenth of a process, and
+the thousandth module no more than the first.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+
+from polyglot_vm.cpio import CpioWriter
+from polyglot_vm.machine import ROOT, MachineOptions, VmError
+
+GUEST_FILE = "bench_c.py"
+STATEMENT = f"exec(open('/host/{GUEST_FILE}').read())"
+PROGRAMS = ROOT / "build" / "programs"
+TIMEOUT = 900
+A_TENTH = 0.1
+FLAT = 1.2
+
+
+def systems(work, kernel, initramfs, linux_options):
+    """{name: options} of a machine of ours and one of Linux; `initramfs` makes that one's (bench.linux_initramfs)."""
+    host, launcher = work / "host_c.cpio", work / "bench_spawn"
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-O2", ROOT / "tools" / "bench_spawn.c", "-o", launcher],
+                   check=True)
+    files = [(ROOT / "tools" / GUEST_FILE, GUEST_FILE), (launcher, launcher.name)]
+    with open(host, "wb") as output:
+        writer = CpioWriter(output)
+        for path, name in files:
+            writer.add_file(path, name)
+        writer.finish()
+    archive = initramfs(work / "initramfs_c.cpio", ROOT / "build" / "world.elf", [(path, f"host/{name}") for path, name in files], [PROGRAMS])
+    return {"ours": MachineOptions(files={"opt/polyglot/host": host}),
+            "linux mitigations=off": linux_options(kernel, archive, "mitigations=off")}
+
+
+def measure(rounds, options, boot, say):
+    """Medians of the rounds, in seconds: {system: {name: value}}. `boot(options, statements)` gives their outputs."""
+    samples = {name: {} for name in options}
+    for number in range(1, rounds + 1):
+        for name, one in options.items():
+            output = boot(one, [STATEMENT])[0].strip().splitlines()[-1]
+            try:
+                found = json.loads(output)
+            except ValueError:
+                raise VmError(f"C prompt, {name}: the measurement failed: {output}") from None
+            for key, value in found.items():
+                samples[name].setdefault(key, []).append(value)
+            say(f"C prompt, round {number} of {rounds}, {name}")
+    return {name: {key: statistics.median(values) for key, values in found.items()} for name, found in samples.items()}
+
+
+def rows(median):
+    """(name, milliseconds, ratios to tcc -run inside and on Linux, aim) of each row; a ratio of None: there is none."""
+    ours, linux = median["ours"], median["linux mitigations=off"]
+    for name in ("expression", "definition"):
+        for key in (name, f"{name}_p99"):
+            end = key.removeprefix(name)
+            yield key, ours[key], ours[key] / ours[f"tcc_run{end}"], ours[key] / linux[f"tcc_run{end}"], A_TENTH
+    for key in ("call", "call_kept"):
+        yield key, ours[key], ours[key] / ours["tcc_run"], ours[key] / linux["tcc_run"], None
+    yield "1,000 modules", ours["module_last"], ours["module_last"] / ours["module_first"], None, FLAT
+
+
+def show(median):
+    processes = " and ".join(f"{median[name]['tcc_run'] * 1000:.2f} (99%: {median[name]['tcc_run_p99'] * 1000:.2f})" for name in median)
+    print(f"C prompt; tcc -run takes {processes} ms inside and on Linux")
+    for name, seconds, inside, on_linux, aim in rows(median):
+        ratios = [ratio for ratio in (inside, on_linux) if ratio is not None]
+        verdict = "" if aim is None else f"{aim:7.1f} {'OK' if max(ratios) <= aim else 'MISSED'}"
+        print(f"{name + ' (ms)':24}{seconds * 1000:12.3f}  ratio {', '.join(f'{ratio:.3f}' for ratio in ratios)}{verdict}")
+
+
+def main():
+    import bench
+    parser = argparse.ArgumentParser(description="The C prompt beside tcc -run, here and on Linux.")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    try:
+        found = measure(options.rounds, systems(bench.WORK, bench.linux_kernel(), bench.linux_initramfs, bench.linux_options),
+                        lambda machine, statements: bench.boot_once(machine, statements, timeout=TIMEOUT).outputs, bench.say)
+    except VmError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    show(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
