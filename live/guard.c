@@ -28,6 +28,7 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <live/call.h>
+#include <live/faults.h>
 #include <live/live.h>
 #include <live/private.h>
 
@@ -254,6 +255,10 @@ uint32_t live_find_leftovers(const struct live_guard *guard, bool irqs_on, char 
         ksnprintf(text, size, "it returned with the lock \"%s\" held", me->held[me->held_count - 1].name);
         return LIVE_FAULT_LOCK_HELD;
     }
+    if (thread_holds_queue(guard)) {
+        strlcpy(text, "it returned with the lock \"run queue\" held", size);
+        return LIVE_FAULT_LOCK_HELD;
+    }
     if (me->preempt_count != guard->preempt_count) {
         ksnprintf(text, size, "it returned with preemption %s (count %u)",
                   me->preempt_count > guard->preempt_count ? "off" : "on", me->preempt_count);
@@ -276,7 +281,7 @@ void live_check_return(struct live_guard *guard)
     uint32_t kind = live_find_leftovers(guard, irqs_on, text, sizeof text);
     if (kind != LIVE_FAULT_NONE) {
         const struct live_call *call = (const struct live_call *)(uintptr_t)guard->call;
-        live_end_call(guard, kind, 0, text, call->target, 0, 0);
+        live_end_call(guard, kind, 0, text, live_code_of(call->target), 0, 0);
         live_resume(guard);
     }
     me->live_stop = 0; /* too late */
@@ -346,6 +351,7 @@ void live_log_fault(const struct live_fault *fault, const char *what)
 {
     char name[96];
     thread_current()->live_reporting++;
+    live_fault_record(fault, what);
     klog(fault->kind == LIVE_FAULT_INTERRUPTED ? LOG_NOTICE : LOG_ERROR, "live", "%s: %s at %#llx%s%s", what, live_fault_name(fault->kind), (unsigned long long)fault->address,
          fault->text[0] != '\0' ? ": " : "", fault->text);
     for (uint32_t i = 0; i < fault->frame_count; i++)
@@ -405,7 +411,7 @@ uint32_t live_guarded_call_of(enum live_guard_kind guard_kind, uint64_t (*functi
             (void)irqs_disable();
             kind = live_find_leftovers(&guard, irqs_on, text, sizeof text);
             if (kind != LIVE_FAULT_NONE)
-                live_end_call(&guard, kind, 0, text, (uint64_t)(uintptr_t)function, 0, 0);
+                live_end_call(&guard, kind, 0, text, live_code_of((uint64_t)(uintptr_t)function), 0, 0);
         } else {
             kind = fault.kind;
         }

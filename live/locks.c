@@ -61,8 +61,7 @@ LOCAL const struct lock_class *live_lock_class(uint32_t rank)
 
 uint64_t live_locks_release(struct thread *me, const struct live_guard *guard, struct live_fault *fault)
 {
-    uint64_t count = 0;
-    thread_release_queues();
+    uint64_t count = thread_release_queues(guard);
     while (me->held_count > guard->held_count) {
         const uint32_t i = me->held_count - 1;
         const struct lock_class *class = live_lock_class(me->held[i].rank);

@@ -40,7 +40,7 @@ struct procfs_entry {
 };
 
 extern const struct procfs_entry procfs_root;      /* reports.c: /proc/polyglot */
-#define PROCFS_REPORT_COUNT 12
+#define PROCFS_REPORT_COUNT 13
 extern const struct procfs_entry procfs_reports[PROCFS_REPORT_COUNT];
 
 /* system.c */

@@ -32,9 +32,11 @@ REPORT_GENERATOR(boot)
 REPORT_GENERATOR(live)
 REPORT_GENERATOR(symbols)
 REPORT_GENERATOR(replacements)
+REPORT_GENERATOR(faults)
 
 const struct procfs_entry procfs_reports[PROCFS_REPORT_COUNT] = {
     REPORT_ENTRY(cpus), REPORT_ENTRY(backtraces), REPORT_ENTRY(threads), REPORT_ENTRY(memory), REPORT_ENTRY(slabs),
     REPORT_ENTRY(locks), REPORT_ENTRY(interrupts),
     REPORT_ENTRY(devices), REPORT_ENTRY(boot), REPORT_ENTRY(live), REPORT_ENTRY(symbols), REPORT_ENTRY(replacements),
+    REPORT_ENTRY(faults),
 };

@@ -153,33 +153,32 @@ LOCAL void report_devices(const struct report_output *output)
     report_free(rows);
 }
 
-static void (*write_live)(const struct report_output *output), (*write_symbols)(const struct report_output *output),
-    (*write_replacements)(const struct report_output *output);
+static const struct report_live_writers *live_writers;
 
-void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output),
-                     void (*replacements)(const struct report_output *output))
-{
-    write_replacements = replacements;
-    write_live = modules;
-    write_symbols = symbols;
-}
+void report_set_live(const struct report_live_writers *writers) { live_writers = writers; }
 
 LOCAL void report_replacements(const struct report_output *output)
 {
-    if (write_replacements != NULL)
-        write_replacements(output);
+    if (live_writers != NULL)
+        live_writers->replacements(output);
 }
 
 LOCAL void report_live(const struct report_output *output)
 {
-    if (write_live != NULL)
-        write_live(output);
+    if (live_writers != NULL)
+        live_writers->modules(output);
 }
 
 LOCAL void report_symbols(const struct report_output *output)
 {
-    if (write_symbols != NULL)
-        write_symbols(output);
+    if (live_writers != NULL)
+        live_writers->symbols(output);
+}
+
+LOCAL void report_faults(const struct report_output *output)
+{
+    if (live_writers != NULL)
+        live_writers->faults(output);
 }
 
 const struct report_kind report_kinds[] = {
@@ -192,6 +191,7 @@ const struct report_kind report_kinds[] = {
     { "interrupts", "vectors and their counts", report_interrupts },
     { "devices", "what was found", report_devices },
     { "replacements", "kernel functions that were replaced: versions, trials, faults", report_replacements },
+    { "faults", "live code's last faults that had no caller to tell", report_faults },
     { "boot", "boot steps and their times", report_boot },
     { "live", "live modules: language, size, what they use", report_live },
     { "symbols", "names for live code: exports of the kernel, live definitions, the world's", report_symbols },

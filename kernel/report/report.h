@@ -28,9 +28,15 @@ extern const size_t report_kind_count;
 /* NULL: no such report. */
 const struct report_kind *report_find(const char *name);
 
-/* The reports "live" (modules), "symbols" and "replacements" are the live layer's, which lies above this module: it says who writes them. */
-void report_set_live(void (*modules)(const struct report_output *output), void (*symbols)(const struct report_output *output),
-                     void (*replacements)(const struct report_output *output));
+/* The reports "live" (modules), "symbols", "replacements" and "faults" are the live layer's, which lies above this module: it says who writes
+ * them. The structure stays the caller's. */
+struct report_live_writers {
+    void (*modules)(const struct report_output *output);
+    void (*symbols)(const struct report_output *output);
+    void (*replacements)(const struct report_output *output);
+    void (*faults)(const struct report_output *output);
+};
+void report_set_live(const struct report_live_writers *writers);
 
 void report_print(const struct report_output *output, const char *format, ...) PRINTF_LIKE(2, 3);
 

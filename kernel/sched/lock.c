@@ -66,7 +66,11 @@ LOCAL void lock_note_released(const void *lock, const char *name)
 void lock_check_may_sleep(void)
 {
     const struct thread *me = thread_current();
-    if (!lock_checks || locks_broken || me->preempt_count == 0)
+    if (!lock_checks || locks_broken)
+        return;
+    if (!irqs_are_enabled() && this_cpu()->interrupt_depth > 0)
+        panic("%s sleeps in an interrupt", me->name);
+    if (me->preempt_count == 0)
         return;
     for (uint32_t i = 0; i < me->held_count; i++)
         if (me->held[i].rank >= LOCK_RANK_TIMER)
@@ -95,6 +99,7 @@ void spin_acquire(struct spinlock *lock)
     }
     lock->holder = thread_current();
     lock->holder_cpu = this_cpu()->id;
+    lock->frame = __builtin_frame_address(0);
 }
 
 void spin_release(struct spinlock *lock)

@@ -60,9 +60,10 @@ struct spinlock {
     int32_t holder_cpu;        /* -1: free */
     struct thread *holder;
     const char *name;
+    const void *frame;         /* of the call that took it: was it before or after a guard? */
 };
 
-#define SPINLOCK_INIT(lock_name, lock_rank) { 0, 0, (lock_rank), -1, 0, (lock_name) }
+#define SPINLOCK_INIT(lock_name, lock_rank) { 0, 0, (lock_rank), -1, 0, (lock_name), 0 }
 
 typedef uint64_t irq_flags_t; /* RFLAGS before interrupts were disabled */
 

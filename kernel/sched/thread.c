@@ -701,18 +701,35 @@ void thread_idle_loop(void)
     }
 }
 
-void thread_release_queues(void)
+/* Did the call below `outer` on this stack lock it? */
+LOCAL bool thread_locked_below(const struct run_queue *queue, const void *outer)
 {
+    return spin_is_held_by_me(&queue->lock) && (uintptr_t)queue->lock.frame < (uintptr_t)outer;
+}
+
+bool thread_holds_queue(const void *outer)
+{
+    for (uint64_t cpus_left = smp_online(); cpus_left != 0; cpus_left &= cpus_left - 1)
+        if (thread_locked_below(thread_queue_of(__builtin_ctzll(cpus_left)), outer))
+            return true;
+    return false;
+}
+
+uint32_t thread_release_queues(const void *outer)
+{
+    uint32_t released = 0;
     for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
         struct run_queue *queue = thread_queue_of(cpu);
-        if (!spin_is_held_by_me(&queue->lock))
+        if (!thread_locked_below(queue, outer))
             continue;
         uint32_t count = 0;
         list_for_each(node, &queue->ready)
             count++;
         queue->count = count;
         spin_release(&queue->lock);
+        released++;
     }
+    return released;
 }
 
 nanos_t thread_cpu_time(void)

@@ -151,8 +151,11 @@ void thread_discard_idle(struct thread *thread); /* of a CPU that never ran */
 void thread_reschedule_interrupt(void);
 NORETURN void thread_idle_loop(void);
 
-/* A fault ended a call of the current thread in the scheduler: run queues that it locked are put in order and unlocked. Interrupts off. */
-void thread_release_queues(void);
+/* A fault ended a call of the current thread: run queues that it locked since `outer` (an address on its stack) are put in order and unlocked.
+ * How many there were. Interrupts off. */
+uint32_t thread_release_queues(const void *outer);
+/* Has it locked a run queue since `outer`? Interrupts off. */
+bool thread_holds_queue(const void *outer);
 
 /* CPU time that the current thread has used, nanoseconds. */
 nanos_t thread_cpu_time(void);

@@ -13,7 +13,7 @@ from collections import namedtuple
 from _livevalues import (
     Array, Frame, KernelFault, Pointer, Struct, Symbol, Type, TypeInfo, _CONTEXTS, _EFAULT, _KERNEL, _LIVE,
     _Memory, _ORIGINS, _Own, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
-    _make_fault, _make_value, _no_field, _store, _symbol, _type_number,
+    _make_fault, _make_value, faults, _no_field, _store, _symbol, _type_number,
 )
 from _tables import Table, row_type
 

@@ -7,12 +7,13 @@ Frozen as `_livevalues`; live.py, which makes the namespaces of them, gives ever
 import _live
 from collections import namedtuple
 
-from _tables import Table, row_type
+from _tables import Table, report, row_type
 
 _KERNEL, _LIVE, _WORLD = 1, 2, 3  # enum live_origin
 _ORIGINS = {1: "kernel", 2: "live", 3: "world"}
 _CONTEXTS = {1: "any", 2: "sleepable", 3: "world"}
 _EFAULT = 14
+_LIVE_AREA = 0xffffffffa0000000  # up from there: arch/x86_64/layout.h
 
 Symbol = namedtuple("Symbol", "name address target size kind origin context flags module users generation", module="polyglot")
 TypeInfo = namedtuple("TypeInfo", "kind name size align inner count id complete", module="polyglot")
@@ -50,7 +51,7 @@ class KernelFault(RuntimeError):
         self.kind, self.address, self.text, self.module, self.locks_released = kind, address, text, module, locks_released
         # What the library raises (no instruction of its own faulted) begins with the address behind the call.
         is_raised = kind in ("heap", "abort", "exit")
-        self.backtrace = [_frame(frame, index > 0 or is_raised) for index, frame in enumerate(frames)]
+        self.backtrace = [frame if isinstance(frame, Frame) else _frame(frame, index > 0 or is_raised) for index, frame in enumerate(frames)]
         known = next((frame for frame in self.backtrace if frame.name), None)
         innermost = next((frame for frame in self.backtrace if frame.file), known)
         self.function, self.file, self.line = (innermost.name, innermost.file, innermost.line) if innermost else ("", "", 0)
@@ -81,12 +82,58 @@ def _frame(address, is_return):
         return Frame("", 0, "", 0, address)
     name, offset = found
     symbol = _symbol_at(place)
-    line = _live.line(place, symbol.module if symbol else 0, name, offset)
+    module = symbol.module if symbol else 0
+    line = _live.line(place, module, name, offset) if module else _kernel_line(place)
     return Frame(name, offset + (1 if is_return else 0), *(line or ("", 0)), address)
+
+
+_kernel_lines = {}
+
+
+def _kernel_line(address):
+    """(file, line) or None. Kept, because a search takes 0.1 s under emulation, and faults have their outer frames in common."""
+    if address not in _kernel_lines:
+        if len(_kernel_lines) >= 1000:
+            _kernel_lines.clear()
+        _kernel_lines[address] = _live.line(address, 0, "", 0)
+    return _kernel_lines[address]
 
 
 def _make_fault(kind, address, frames, text, module, locks):
     return KernelFault(_KINDS.get(kind, f"kind {kind}"), address, frames, text, module, locks)
+
+
+Reported = namedtuple("Reported", "number seconds what fault", module="polyglot")
+
+
+def faults(after=0):
+    """faults(after=0) -> Table: the last 64 faults of live code that had no caller to tell: in timers, interrupt handlers, kernel
+    threads, replaced functions, drivers. after: only those with a greater number
+
+    number   since power-on, from 1
+    seconds  since power-on
+    what     whose fault it was, and what became of it
+    fault    a KernelFault, as a call from Python would have raised it
+    """
+    rows = [Reported(row.number, row.ms / 1000, row.what, _reported_fault(row)) for row in report("faults") if row.number > after]
+    return Table("faults", Reported._fields, rows)
+
+
+def _reported_fault(row):
+    frames = []
+    for number, place in enumerate(str(row.where).split(" < ")):
+        address, _, place = place.partition(" ")
+        name, _, offset = place.rpartition("+")
+        frames.append(_reported_frame(int(address, 16), name, int(offset, 16) if name else 0, row.module, number > 0))
+    return _make_fault(row.kind, int(str(row.address), 16), frames, str(row.text), row.module, row.locks_released)
+
+
+def _reported_frame(address, name, offset, module, is_return):
+    """Its code may be gone: the name is the one of then, and the line is looked up by it."""
+    if not name:
+        return _frame(address, is_return)
+    line = _live.line(address - is_return, module, name, offset) if address >= _LIVE_AREA else _kernel_line(address - is_return)
+    return Frame(name, offset + is_return, *(line or ("", 0)), address)
 
 
 # --- symbols and types -----------------------------------------------------------------------------------

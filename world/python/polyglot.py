@@ -37,6 +37,7 @@ Live code: what is typed becomes part of the running kernel
     replace(name, source)  another definition of a live or kernel function, for all callers; restore(name), history(name);
                         ReplaceError
     export("int f(int)")   decorator: a Python function that live code can call
+    faults()            the last faults of live code that had no caller to tell: timers, interrupt handlers, replaced functions
     stop(thread)        ends live code that runs in another thread, or a kernel thread of live code
     live                lists it all; live.search(text), live.disassemble(name), live.source(name), live.modules()
 
@@ -74,7 +75,7 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
            "natives", "pages", "processes", "profile", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
-_LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "history", "kernel", "link", "live", "replace", "restore", "stop"]
+_LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "faults", "history", "kernel", "link", "live", "replace", "restore", "stop"]
 _C_NAMES = {"CompileError": "CompileError", "c": "evaluate"}
 __all__ += [*_LIVE_NAMES, *_C_NAMES]
 
