@@ -87,7 +87,7 @@ equal("other threads", found, [2])
 # The kernel
 equal("thread", kernel.thread_current().name.text, "world")
 equal("pointer to pointer", kernel.thread_current().process.id, 1)
-names = [thread.name.text for thread in kernel.list("kernel/sched/thread.c:all_threads", "struct thread", "all_link")]
+names = [thread.name.text for thread in kernel.list("kernel/sched/thread_life.c:all_threads", "struct thread", "all_link")]
 equal("list", "world" in names and len(names) > 2, True)
 equal("constant", kernel.LIVE_FAULT_WRITE, 2)
 equal("help", "size_t klog_size(void);" in kernel.klog_size.__doc__, True)
