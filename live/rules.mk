@@ -10,3 +10,8 @@ $(KERNEL_HEADERS).stamp: $(KERNEL_HEADER_FILES) live/rules.mk | $$(KERNEL_GENERA
 	@tar cf - $(KERNEL_HEADER_FILES) | tar xf - -C $(KERNEL_HEADERS)
 	@cd $(GENERATED) && find . -name '*.h' | tar cf - -T - | tar xf - -C $(CURDIR)/$(KERNEL_HEADERS)
 	@touch $@
+
+# The kernel's own C sources: what `polyglot.kernel.source` shows, and the place in which a replaced function is compiled.
+KERNEL_C_SOURCES := $(filter %.c,$(KERNEL_SOURCES))
+ROOTFS_PARTS += $(foreach source,$(KERNEL_C_SOURCES),/src/$(source)=$(source))
+ROOTFS_FILES += $(KERNEL_C_SOURCES)

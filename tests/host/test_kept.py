@@ -221,3 +221,15 @@ def test_a_power_cut_at_any_step_leaves_the_old_or_the_new_definition(kept, monk
             return
         kept.loaded.clear()
     raise AssertionError("it never came to its end")
+
+
+def test_replaced_kernel_functions_are_saved_last(kept, tmp_path):
+    keep(kept, "a:")
+    assert kept.save(tmp_path / "set", replaced=[("vfs_open", "int vfs_open(void) { }")]) == 2
+    replaced = []
+    kept.builders["replacement"] = lambda name, source: replaced.append((name, source.strip()))
+    built, skipped = kept.load(tmp_path / "set")
+    assert replaced == [("vfs_open", "int vfs_open(void) { }")] and skipped == []
+    assert [definition.names for definition in kept.records()] == [["a"]]
+    with pytest.raises(ValueError, match="language is one of"):
+        kept.record("replacement", "x", ["x"])

@@ -4,12 +4,13 @@
     draw(seed, count)                some of them
     build(function, number, folder)  the object: its file, compiled with the kernel's own flags, with one statement
                                      more at the function's start: live_counters[number] is incremented
-    refusal                          functions that have no text of their own say why
+    own_source(function, number)     the function alone, with the counter, as polyglot.replace() takes it: compiled inside by tcc
 
 The whole file is compiled; the loader takes only the function and what the kernel lacks of what it reaches, and binds
 everything else to the running kernel's (LIVE_LOAD's `only` and `bind_file`).
 """
 
+import importlib.util
 import random
 import re
 import shlex
@@ -22,6 +23,10 @@ from check_kernel import ENTRY_NOP, Elf, FUNCTION, LOCAL
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = ROOT / "build" / "kernel.debug.elf"
 OBJECTS = ROOT / "build" / "kernel"
+# By its path: beside it lie modules with names of the standard library.
+_spec = importlib.util.spec_from_file_location("own_file", ROOT / "world" / "python" / "own_file.py")
+own_file = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(own_file)
 COUNTERS = "unsigned long live_counters[256];\n"
 DEFINITION = r"^(?:(?!return\b|else\b)[A-Za-z_][^\n;{{}}=]*[ *])?{name}\(([^;{{}}]*)\)\s*\{{"
 
@@ -78,6 +83,19 @@ def with_counter(text, function, number):
     count = f" __atomic_fetch_add(&live_counters[{number}], 1ul, __ATOMIC_RELAXED);"
     head = f'extern unsigned long live_counters[];\n#line 1 "{function.source}"\n'
     return head + text[:found.end()] + count + text[found.end():], stack
+
+
+def own_source(function, number):
+    """The function's own text with the counter, for the compiler inside; "": it has none of its own in its file."""
+    path = ROOT / function.source
+    if not function.source or not path.exists():
+        return ""
+    text = path.read_text()
+    item = own_file.find(text, function.name)
+    if item is None:
+        return ""
+    return (f"extern unsigned long live_counters[];\n{text[item.start:item.body]}{{ __atomic_fetch_add(&live_counters[{number}], 1ul, __ATOMIC_RELAXED);"
+            + text[item.body + 1:item.end])
 
 
 def build(function, number, folder, flags):

@@ -1,7 +1,7 @@
 """Replacement of kernel functions in the whole system.
 
 A seeded draw from the kernel's symbol table is replaced by the functions' own recompiled source plus a counter, one
-boot; a workload runs; the counters must equal what QEMU's execution trace of that same run says: each run of a
+boot: compiled inside by tcc where it can, else by zig cc on this machine and given as objects; a workload runs; the counters must equal what QEMU's execution trace of that same run says: each run of a
 function's trampoline is one count (or one of the original's, at the end of a restore), and between the first and the last each run of the entry went there.
 REPLACE_DRAW=200 (make soak) draws more; REPLACE_SEED=n others.
 """
@@ -17,12 +17,12 @@ import replace_draw
 from polyglot_vm.hostchannel import run_program
 from polyglot_vm.machine import MachineOptions
 
-DRAW = int(os.environ.get("REPLACE_DRAW", "40"))
+DRAW = int(os.environ.get("REPLACE_DRAW", "20"))
 SEED = int(os.environ.get("REPLACE_SEED", "7"))
 TRAMPOLINE_SIZE = 16
 
 INSIDE = r"""
-import _live, json, os, subprocess, threading, time
+import _live, _replacing, json, os, polyglot, subprocess, threading, time
 plan = json.load(open("/host/plan.json"))
 with open("/host/counters.o", "rb") as file:
     module, message, _ = _live.load_object(file.read(), "counters", "c", 0, "", "")
@@ -33,9 +33,20 @@ def jump_target(entry):
     code = _live.peek(entry, 5)
     assert code[0] == 0xe9, code
     return entry + 5 + int.from_bytes(code[1:], "little", signed=True)
-outcome = {}
+outcome, by_tcc = {}, {}
+started = time.monotonic()
 for row in plan:
     number, name, source = row["number"], row["name"], row["source"]
+    if row["own"]:
+        try:
+            built = _replacing._build(f"{source}:{name}", name, _replacing._declared(name), row["own"], "c")
+            _replacing._put(built, 0, note=False)
+        except (_replacing.ReplaceError, polyglot.CompileError, polyglot.LinkError) as error:
+            by_tcc[name] = f"{type(error).__name__}: {error}"
+        else:
+            by_tcc[name] = ""
+            outcome[name] = {"number": number, "trampoline": jump_target(row["address"])}
+            continue
     if not row["object"]:
         got, message = _live.replace(name, counters, 0, 0, 0, 0, 0)  # data: never accepted
         assert got < 0, name
@@ -48,6 +59,7 @@ for row in plan:
         continue
     got, message = _live.replace(f"{source}:{name}", address, module, 0, 2**64 - 14, row["stack"], 0)
     outcome[name] = {"refused": message} if got < 0 else {"number": number, "trampoline": jump_target(row["address"])}
+seconds = time.monotonic() - started
 def work(me):
     for turn in range(20):
         with open(f"/tmp/file{me}-{turn}", "w+") as file:
@@ -75,7 +87,7 @@ faults = [row for row in rows if row[6] != "0"]
 for row in rows: # between a restore's store and the entry's nop the trampoline leads to the original
     if row[1] == "0":
         outcome[row[0]]["original"] = int(row[5])
-print(json.dumps({"outcome": outcome, "faults": faults}))
+print(json.dumps({"outcome": outcome, "faults": faults, "tcc": by_tcc, "seconds": seconds}))
 """
 
 
@@ -86,7 +98,7 @@ def build_plan(folder):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         built = list(pool.map(lambda row: replace_draw.build(row[1], row[0], folder, flags), enumerate(drawn)))
     plan = [{"number": number, "name": function.name, "source": function.source, "address": function.address,
-             "object": output.name if output else "", "stack": detail if output else 0, "why": "" if output else detail}
+             "own": replace_draw.own_source(function, number), "object": output.name if output else "", "stack": detail if output else 0, "why": "" if output else detail}
             for number, (function, (output, detail)) in enumerate(zip(drawn, built))]
     (folder / "plan.json").write_text(json.dumps(plan))
     return plan
@@ -135,7 +147,9 @@ def compare(plan, result, run):
             wrong.append(f"{row['name']}: {counted} counted, {len(places)} in the trace")
         elif places and (entries := run[places[0]:places[-1]].count(row["address"])) != len(places) - 1:
             wrong.append(f"{row['name']}: its entry ran {entries + 1} times while it was replaced, {len(places)} went to the trampoline")
-    print(f"{len(replaced)} of {len(plan)} replaced, {called} of them called; refused: {json.dumps(refused, indent=1)}")
+    by_tcc, reasons = count_tcc(result["tcc"])
+    print(f"{len(replaced)} of {len(plan)} replaced, {by_tcc} compiled inside by tcc, {len(replaced) - by_tcc} by zig cc outside; "
+          f"{called} of them called; {result['seconds']:.1f} s; refused: {json.dumps(refused, indent=1)}; not by tcc: {json.dumps(reasons, indent=1)}")
     assert not wrong, "\n".join(wrong)
     assert not result["faults"], result["faults"]
     assert all(refused.values()), "a refusal without its reason"
@@ -143,3 +157,9 @@ def compare(plan, result, run):
     in_c = [name for name, reason in refused.items() if not reason.startswith("assembly or Zig")]
     assert len(in_c) <= 0.05 * len(plan), refused
     assert called >= len(replaced) / 4
+    assert by_tcc >= 0.75 * len(replaced), reasons
+
+
+def count_tcc(outcomes):
+    reasons = {name: why for name, why in outcomes.items() if why}
+    return len(outcomes) - len(reasons), reasons

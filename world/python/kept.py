@@ -17,7 +17,7 @@ import sys
 
 DIRECTORY = "/live"
 SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
-COMMENTS = {"c": "//", "zig": "//", "rust": "//", "python": "#", "bash": "#"}
+COMMENTS = {"c": "//", "zig": "//", "rust": "//", "python": "#", "bash": "#", "replacement": "//"}
 MARK = "polyglot definition:"
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
@@ -70,8 +70,8 @@ def records():
 
 def record(language, source, names, uses=()):
     """record(language, source, names, uses=()) -> Definition: keeps it. OSError: it could not be written"""
-    if language not in COMMENTS:
-        raise ValueError(f"language is one of {', '.join(sorted(COMMENTS))}, not {language!r}")
+    if language not in SUFFIXES:
+        raise ValueError(f"language is one of {', '.join(sorted(SUFFIXES))}, not {language!r}")
     _index.refresh()
     definition = Definition(language, source, names, uses, _index.highest + 1)
     names = definition.names
@@ -189,7 +189,7 @@ def rebuild(definitions=None):
         progress, again = False, []
         for at, definition in enumerate(waiting):
             try:
-                _builder(definition.language)(definition.source)
+                _build(definition)
             except KeyboardInterrupt as error:
                 return built, [(left, errors.get(id(left), error)) for left in again + waiting[at:]]
             except Exception as error:  # its own mistake: the others do not pay for it
@@ -233,12 +233,16 @@ def is_off():
 
 # --- from one machine to another -------------------------------------------------------------------------
 
-def save(file, *names):
+def save(file, *names, replaced=()):
     """save(file, *names) -> int: writes what is kept (those of `names`, all without) as one text; how many definitions
+
+    replaced: (name, source) of kernel functions that are replaced; they come last.
 
     KeyError: a name is not kept. OSError: it cannot be written; the file is as it was before then.
     """
     kept = records()
+    last = max((definition.order for definition in kept), default=0)
+    kept += [Definition("replacement", source, [name], [], last + at) for at, (name, source) in enumerate(replaced, 1)]
     known = {name for definition in kept for name in definition.names}
     missing = [name for name in names if name not in known]
     if missing:
@@ -265,7 +269,7 @@ def load(file):
         definitions += _parse(part)
     built, skipped = rebuild(definitions)
     for definition in built:
-        if definition.names:  # a plain source's builder has recorded its own names
+        if definition.names and definition.language != "replacement":  # a plain source's builder has recorded its own names
             record(definition.language, definition.source, definition.names, definition.uses)
     return built, skipped
 
@@ -394,6 +398,14 @@ def _archive(definition):
 
 
 _versions = {}  # where the search for a free number begins
+
+
+def _build(definition):
+    builder = _builder(definition.language)
+    if definition.language == "replacement":  # of a kernel function, which its source alone does not tell
+        builder(definition.names[0], definition.source)
+    else:
+        builder(definition.source)
 
 
 def _builder(language):

@@ -1,4 +1,4 @@
-"""The live layer from Python: `polyglot.live`, `polyglot.kernel`, link, replace (see the functions' own texts).
+"""The live layer from Python: `polyglot.live`, `polyglot.kernel`, link, export (see the functions' own texts).
 
 Frozen as `_livelayer`; the native part is `_live` (world/src/live/native.rs), values of C types are in live_values.py. Users reach
 it by the module polyglot.
@@ -8,22 +8,20 @@ import _live
 import errno
 import os
 from _livenames import Names
-from collections import namedtuple
-
 from _livevalues import (
-    Array, Frame, KernelFault, Pointer, Struct, Symbol, Type, TypeInfo, _CONTEXTS, _EFAULT, _KERNEL, _LIVE,
+    Array, Frame, KernelFault, Pointer, Struct, Symbol, Type, TypeInfo, _CONTEXTS, _KERNEL, _LIVE,
     _Memory, _ORIGINS, _Own, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
     _make_fault, _make_value, faults, _no_field, _store, _symbol, _type_number,
 )
 from _tables import Table, row_type
 
 
+_REPLACED = 8  # LIVE_FLAG_PATCHED of live/live.h
+
+
 class LinkError(ImportError):
     """An object was not linked into the running kernel; the message lists everything that is missing."""
 
-
-class ReplaceError(RuntimeError):
-    """A function was not replaced; the message says why."""
 
 # --- the namespaces --------------------------------------------------------------------------------------
 
@@ -161,18 +159,23 @@ class Namespace(Names):
     def source(self, name):
         """source(name) -> text: the source of a definition, or where it is"""
         name = getattr(name, "__name__", name)
-        symbol = self._find(name)
         if name in sources:
             return _Text(sources[name])
+        if self is kernel and _symbol(name) is None:
+            import _replacing
+            if text := _replacing.inline_source(name):
+                return _Text(text)
+        symbol = self._find(name)
         declared = _declared(name)
         if declared is None or not declared.file:
             raise OSError(2, f"the source of {name} is not known")
-        for folder in ("/src/", ""):
-            try:
-                with open(folder + declared.file) as file:
-                    return _Text(_definition_at(file.read().splitlines(), declared.line))
-            except OSError:
-                pass
+        import _ownfile
+        if symbol.origin == _KERNEL and symbol.flags & _REPLACED:
+            import _replacing
+            return _Text(_replacing.source_in_force(name))
+        text = _ownfile.source_of(declared.file)
+        if text is not None:
+            return _Text(_definition_at(text.splitlines(), declared.line))
         place = "the kernel's source" if symbol.origin == _KERNEL else "the source it was compiled from"
         return _Text(f"{_live.spell(declared.type, name)}; in {declared.file}:{declared.line} of {place}")
 
@@ -269,7 +272,7 @@ def _document(name, address):
                      f"may be called from: {_CONTEXTS.get(symbol.context, '?')}")
         if symbol.origin == _LIVE:
             lines.append(f"generation {symbol.generation}, used by {symbol.users} module{'' if symbol.users == 1 else 's'}")
-        if symbol.flags & 8:
+        if symbol.flags & _REPLACED:
             lines.append("replaced at the moment: polyglot.history() tells by what")
         if symbol.flags & 16:
             lines.append("switched off: it faulted where the kernel called it; define it anew")
@@ -377,113 +380,7 @@ def link(path, all=False, name=None):
     return Module(number, name or path, defined)
 
 
-# --- replacing -------------------------------------------------------------------------------------------
-
-_versions = {}
-Version = namedtuple("Version", "number time source module state", module="polyglot")
-
-
-def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force=False):
-    """replace(name, source, lang="c", trial=5.0, idempotent=False, force=False): another definition of a function, for all callers at once
-
-    name    a kernel function ("vfs_open", "file.c:name"), or a live one
-    source  C that defines it again with the same type; it sees everything that the kernel's debug data knows, the statics of
-            the function's own file too, without an #include. Or an object (bytes) of any compiler.
-    trial   seconds in which a fault of the new version brings the old one back by itself; the faulting call returns -EFAULT,
-            or NULL, or is run again in the old version if idempotent
-    force   a changed type of a live function (its users are compiled for the old one)
-    ReplaceError says why not, CompileError what is wrong in the source. See restore(name), history(name).
-    """
-    symbol = _symbol(name)
-    if symbol is None:
-        raise ReplaceError(f"there is no function {name}{_near(name, kernel._origins)}")
-    if symbol.kind != 1:
-        raise ReplaceError(f"{name} is a variable: polyglot.kernel.{name} = value writes it")
-    if symbol.origin == _WORLD:
-        raise ReplaceError(f"{name} belongs to the world's libraries, which cannot be replaced")
-    declared = _declared(name)
-    short = name.rsplit(":", 1)[-1]
-    file = name.rsplit(":", 1)[0] if ":" in name else (declared.file if declared and symbol.origin == _KERNEL else "")
-    data, number = _version_object(source_or_object, lang, short, file)
-    _check_type(name, short, declared, number, force and symbol.origin == _LIVE)
-    if symbol.origin == _LIVE:
-        module, message, _ = _live.load_object(data, f"{short}:{symbol.generation + 1}", lang, 4 if force else 0, "", "")
-        if module < 0:
-            raise LinkError(message)
-        if number is not None and force:
-            _live.type_declared(_live.spell(number, short)) # callers from Python go by it
-        _remember(name, source_or_object, module)
-        return
-    inlined = _live.inlined_into(short)
-    if inlined:
-        owners = ", ".join(f"{caller} ({place})" for caller, place in inlined)
-        raise ReplaceError(f"{name} is also compiled into other functions, which would keep the old code: {owners}. Replace these too, with the new code in them")
-    module, message, target = _live.load_object(data, f"{short}:replacement", lang, 8, file, short)
-    if module < 0:
-        raise LinkError(message)
-    failure, stack = _failure_and_stack(declared)
-    error, message = _live.replace(name, target, module, int(trial * 1e9), failure, stack, (1 if idempotent else 0) | (2 if force else 0))
-    if error < 0:
-        _live.unload(module, True)
-        raise ReplaceError(message)
-    _remember(name, source_or_object, module)
-
-
-def _version_object(given, lang, short, file):
-    """(object, type or None) of what replace() was given."""
-    if isinstance(given, (bytes, bytearray, memoryview)):
-        return bytes(given), None
-    if lang != "c":
-        raise ReplaceError(f"there is no compiler for {lang} inside yet: give its object as bytes")
-    made = _live.compile_version(given, short, file, True)
-    if made[0] is None:
-        raise _compile_error(given, *made[1:])
-    return made
-
-
-def _compile_error(source, line, message):
-    """CompileError of the C prompt, with the line it is about."""
-    lines = source.splitlines()
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    try:
-        from _c_prompt import CompileError
-        return CompileError("<replacement>", line, 0, message, text)
-    except (ImportError, TypeError):
-        return SyntaxError(f"{message} (line {line}: {text.strip()})" if line else message)
-
-
-def _check_type(name, short, declared, number, force):
-    if number is None or declared is None or force or _live.is_compatible(declared.type, number):
-        return
-    raise ReplaceError(f"the type of {name} would change, and its callers are compiled for the old one:\n"
-                       f"    old  {_live.spell(declared.type, short)}\n    new  {_live.spell(number, short)}")
-
-
-def _failure_and_stack(declared):
-    """(what a faulting call returns, bytes of arguments on the stack) by the function's type."""
-    if declared is None:
-        return (1 << 64) - _EFAULT, 0
-    result = _info(_info(declared.type).inner)
-    failure = (1 << 64) - _EFAULT if result.kind in ("int", "enum") and result.size >= 4 else 0
-    words, stack = 0, 0
-    for _, number in _live.parameters(declared.type):
-        info = _info(number)
-        size = (info.size + 7) // 8 if info.kind in ("struct", "union") else 1
-        if size > 2 or words + size > 6:
-            stack += size * 8
-        else:
-            words += size
-    return failure, stack
-
-
-def _remember(name, source, module):
-    import time
-    versions = _versions.setdefault(name, [])
-    text = source if isinstance(source, str) else f"<object of {len(source)} bytes>"
-    versions.append((time.time(), text, module))
-    if isinstance(source, str):
-        sources[name] = source
-
+# --- stopping ----------------------------------------------------------------------------------------------
 
 def stop(thread):
     """stop(thread): ends live code that runs in another thread
@@ -502,25 +399,7 @@ def stop(thread):
         raise OSError(error, os.strerror(error))
 
 
-def restore(name):
-    """restore(name): the version before the newest replacement of a kernel function is in force again; ReplaceError"""
-    error, message = _live.restore(name)
-    if error < 0:
-        raise ReplaceError(message)
-    if _versions.get(name):
-        _versions[name].pop()
-        sources.pop(name, None)
-
-
-def history(name=None):
-    """history(name) -> Table of the versions that replace() made: name, version, time, module, source"""
-    import time
-    Row = row_type("Version", ["name", "version", "time", "module", "source"])
-    rows = [Row(known, number + 1, time.strftime("%H:%M:%S", time.localtime(when)), module, " ".join(text.split())[:80])
-            for known, versions in _versions.items() if name in (None, known)
-            for number, (when, text, module) in enumerate(versions)]
-    return Table("history", Row._fields, rows)
-
+# --- exports -----------------------------------------------------------------------------------------------
 
 def export(signature):
     """export("int name(int a)")(function): makes a Python function callable by live code, from threads of Python

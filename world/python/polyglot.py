@@ -34,8 +34,8 @@ Live code: what is typed becomes part of the running kernel
     link(path)          links an object or archive of any compiler; LinkError
     live.NAME           a function or variable of live code; faults in calls raise KernelFault
     kernel.NAME         the same for the kernel's; kernel.struct("page", address), kernel.list(head, type, link)
-    replace(name, source)  another definition of a live or kernel function, for all callers; restore(name), history(name);
-                        ReplaceError
+    replace(name, source)  another definition of a live or kernel function, for all callers; history(name) lists its versions,
+                        restore(name) goes back to the one before, restore(name, version) to any; ReplaceError
     export("int f(int)")   decorator: a Python function that live code can call
     faults()            the last faults of live code that had no caller to tell: timers, interrupt handlers, replaced functions
     stop(thread)        ends live code that runs in another thread, or a kernel thread of live code
@@ -63,7 +63,7 @@ Name it with a question mark for more: polyglot.threads?
 """
 
 import _polyglot
-from _kept import forget, save
+from _kept import forget
 from _polyglot import version
 from _processes import bash, processes
 from _profile import profile
@@ -75,9 +75,10 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
            "natives", "pages", "processes", "profile", "progress", "save", "slabs", "symbol", "syscall", "threads", "trace", "version"]
 
 
-_LIVE_NAMES = ["KernelFault", "LinkError", "ReplaceError", "export", "faults", "history", "kernel", "link", "live", "replace", "restore", "stop"]
+_LIVE_NAMES = ["KernelFault", "LinkError", "export", "faults", "kernel", "link", "live", "stop"]
+_REPLACE_NAMES = ["ReplaceError", "history", "replace", "restore"]
 _C_NAMES = {"CompileError": "CompileError", "c": "evaluate"}
-__all__ += [*_LIVE_NAMES, *_C_NAMES]
+__all__ += [*_LIVE_NAMES, *_REPLACE_NAMES, *_C_NAMES]
 
 
 def __dir__():
@@ -87,11 +88,12 @@ def __dir__():
 def __getattr__(name):
     # The live layer is loaded when it is first used. Then this function goes: the interpreter finds attributes of modules that have none
     # in half the time.
-    if name not in _LIVE_NAMES and name not in _C_NAMES:
+    if name not in _LIVE_NAMES and name not in _REPLACE_NAMES and name not in _C_NAMES:
         raise AttributeError(f"module 'polyglot' has no attribute {name!r}")
-    import _c_prompt, _livelayer
+    import _c_prompt, _livelayer, _replacing
     names = globals()
     names.update({own: getattr(_livelayer, own) for own in _LIVE_NAMES})
+    names.update({own: getattr(_replacing, own) for own in _REPLACE_NAMES})
     names.update({own: getattr(_c_prompt, theirs) for own, theirs in _C_NAMES.items()})
     names.pop("__getattr__", None)
     return names[name]
@@ -302,13 +304,26 @@ def _log_entries():
 
 # --- definitions that last ---------------------------------------------------------------------------------
 
+def save(file, *names):
+    """save(file, *names) -> int: writes definitions (those of `names`, all without) as one text, for load() on this or another machine
+
+    What is kept in /live, and the versions of kernel functions that are in force. Returns how many. KeyError: a name is not kept.
+    OSError: it cannot be written; the file is as it was before then.
+    """
+    import _kept
+    import _replacing
+    return _kept.save(file, *names, replaced=_replacing.in_force())
+
+
 def load(file):
     """load(file) -> int: builds the definitions of a file that save() wrote, of a source file or of a folder of sources
 
     Returns how many were built; they are kept from then on. One that cannot be built is skipped and said. OSError: the file
     cannot be read; ValueError: it holds no definitions.
     """
+    import _c_prompt
     import _kept
+    import _replacing
     built, skipped = _kept.load(file)
     _kept.report(skipped)
     return len(built)

@@ -54,6 +54,9 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/kept.py", "_kept"))
         .add_frozen_modules(frozen!("../python/live.py", "_livelayer"))
         .add_frozen_modules(frozen!("../python/live_values.py", "_livevalues"))
+        .add_frozen_modules(frozen!("../python/replacing.py", "_replacing"))
+        .add_frozen_modules(frozen!("../python/versions.py", "_versions"))
+        .add_frozen_modules(frozen!("../python/own_file.py", "_ownfile"))
         .add_frozen_modules(frozen!("../python/polyglot.py", "polyglot"))
         .init_hook(|vm| {
             let state = PyRc::get_mut(&mut vm.state).expect("the state is not shared yet");
