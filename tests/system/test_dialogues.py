@@ -59,7 +59,7 @@ DIALOGUE = {
         Step("twi\t(4)\n", r"^8$"),
         Step("%lsm\t\n", r"%timeit STATEMENT"),
         Step("import polyglot\n"),
-        Step("polyglot.\t", r"backtrace(?=[\s\S]*\bslabs\b)[\s\S]*version", r">>> polyglot\.\Z"),
+        Step("polyglot.\t", r"polyglot\.\n(?=[\s\S]*\bbacktrace\b)(?=[\s\S]*\bslabs\b)[\s\S]*\bversion\b", r">>> polyglot\.\Z"),
         Step("cp\t()\n", r"^0$"),
     ],
     "history": [
