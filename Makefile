@@ -37,7 +37,7 @@ TESTS       ?= tests/host tests/system
 PYTEST_ARGS ?=
 # Workers that run tests side by side, each with a machine of its own; JOBS=0 for none (--pdb, -s).
 JOBS ?= $(shell nproc)
-RUN_TESTS = $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+RUN_TESTS = $(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: help image run test bench debug soak clean
 help:

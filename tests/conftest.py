@@ -7,7 +7,7 @@ Machines (tests/system):
 POLYGLOT_PATIENCE=n: time limits are n times what they say; default 3.
 POLYGLOT_CPUS=4: machines have four CPUs where a test does not say how many, those of tools/vm included; default 1.
 Order: cheap directories first; `make test` gives host, system, and a worker per processor of this machine takes the next
-group of tests when it has done one (pytest-xdist, --dist loadgroup). A group is a file, but for GROUPS and SINGLES.
+file of tests when it has done one (pytest-xdist, --dist loadfile).
 """
 
 import os
@@ -33,21 +33,6 @@ collect_ignore = ["guest"]
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)
 SUMMARY = re.compile(rb"^(\d+) passed, (\d+) failed$", re.M)
-
-
-# Files that build the same things below build/ are one group.
-GROUPS = {"test_conformance_hosted.py": "conformance", "test_conformance.py": "conformance",
-          "test_programs.py": "programs", "test_hostile.py": "programs"}
-# Each test of these is a group: long, and nothing is shared.
-SINGLES = {"test_dialogues.py", "test_guest_inside.py", "test_guest_hosted.py", "test_kernel.py", "test_vm_tool.py"}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    for item in items:
-        name = item.path.name
-        group = item.name if name in SINGLES else GROUPS.get(name, name)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 # --- C unit tests ----------------------------------------------------------------------------

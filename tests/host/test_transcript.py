@@ -39,7 +39,7 @@ def test_waiting_for_a_pattern():
     os.write(write_fd, PROMPT)
     line.wait_for(r"^>>> \Z", timeout=60)
     os.write(write_fd, b"1+1\r\n")
-    with pytest.raises(SerialTimeout, match="0.05 s passed"):
+    with pytest.raises(SerialTimeout, match=" s passed"):
         line.wait_for(r"^>>> \Z", timeout=0.05)
     os.write(write_fd, b"2\r\n" + PROMPT)
     assert line.wait_for(r"(?s)\n(.*)^>>> \Z", timeout=60)[1] == "2\n"
