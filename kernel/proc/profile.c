@@ -91,10 +91,16 @@ LOCAL void profile_start_cpu(void *unused)
 LOCAL void profile_stop(void)
 {
     session.interval = 0;
-    /* A function that ran when we looked first may have armed its timer again; those that run later do not. */
-    for (int round = 0; round < 2; round++)
-        for (size_t i = 0; i < ARRAY_COUNT(session.timers); i++)
-            timer_cancel(&session.timers[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(session.timers); i++)
+        timer_cancel(&session.timers[i]);
+}
+
+/* Drops what was sampled. No timer runs. */
+LOCAL void profile_forget(void)
+{
+    session.first = session.count = 0;
+    session.lost = 0;
+    session.line_length = session.line_done = 0;
 }
 
 LOCAL int profile_start(uint64_t hz)
@@ -102,9 +108,7 @@ LOCAL int profile_start(uint64_t hz)
     if (hz == 0 || hz > PROFILE_MAX_HZ)
         return -EINVAL;
     profile_stop();
-    session.first = session.count = 0;
-    session.lost = 0;
-    session.line_length = session.line_done = 0;
+    profile_forget();
     session.interval = NANOS_PER_SECOND / (nanos_t)hz;
     smp_call_others(profile_start_cpu, NULL);
     uint64_t irqs = irqs_disable();
@@ -124,9 +128,7 @@ LOCAL int profile_open(struct file *file)
         session.ring = vmalloc(PROFILE_SAMPLES * sizeof *session.ring, PAGE_USE_KERNEL);
         error = session.ring == NULL ? -ENOMEM : 0;
         session.is_open = error == 0;
-        session.first = session.count = 0;
-        session.lost = 0;
-        session.line_length = session.line_done = 0;
+        profile_forget();
     }
     mutex_unlock(&session.lock);
     return error;
@@ -147,13 +149,9 @@ LOCAL isize_t profile_write(struct file *file, struct io *io, file_off_t *positi
 {
     (void)file, (void)position;
     char line[32];
-    size_t size = io_remaining(io);
-    if (size == 0 || size >= sizeof line)
-        return -EINVAL;
-    int error = io_get(io, line, size);
+    int error = io_get_line(io, line, sizeof line);
     if (error != 0)
         return error;
-    line[line[size - 1] == '\n' ? size - 1 : size] = '\0';
     uint64_t hz;
     mutex_lock(&session.lock);
     if (strcmp(line, "stop") == 0)
@@ -161,7 +159,7 @@ LOCAL isize_t profile_write(struct file *file, struct io *io, file_off_t *positi
     else
         error = strncmp(line, "start ", 6) == 0 && parse_u64(line + 6, NULL, 10, &hz) == 0 ? profile_start(hz) : -EINVAL;
     mutex_unlock(&session.lock);
-    return error != 0 ? error : (isize_t)size;
+    return error != 0 ? error : (isize_t)io->done;
 }
 
 LOCAL void profile_put(const char *format, ...)

@@ -283,13 +283,9 @@ LOCAL isize_t trace_write(struct file *file, struct io *io, file_off_t *position
 {
     struct trace_session *session = file->private_data;
     char line[TRACE_LINE];
-    size_t size = io_remaining(io);
-    if (size == 0 || size >= sizeof line)
-        return -EINVAL;
-    int error = io_get(io, line, size);
+    int error = io_get_line(io, line, sizeof line);
     if (error != 0)
         return error;
-    line[line[size - 1] == '\n' ? size - 1 : size] = '\0';
     int32_t number;
     if (trace_parse(line, "trace ", &number))
         error = trace_attach(session, number);
@@ -299,7 +295,7 @@ LOCAL isize_t trace_write(struct file *file, struct io *io, file_off_t *position
         session->follow = true;
     else
         error = -EINVAL;
-    return error != 0 ? error : (isize_t)size;
+    return error != 0 ? error : (isize_t)io->done;
 }
 
 LOCAL uint32_t trace_poll(struct file *file, struct poll_table *table)

@@ -59,6 +59,17 @@ int io_get(struct io *io, void *data, size_t size)
     return 0;
 }
 
+int io_get_line(struct io *io, char *line, size_t size)
+{
+    size_t length = io_remaining(io);
+    if (length == 0 || length >= size)
+        return -EINVAL;
+    int error = io_get(io, line, length);
+    if (error == 0)
+        line[line[length - 1] == '\n' ? length - 1 : length] = '\0';
+    return error;
+}
+
 int io_put_zeroes(struct io *io, size_t size)
 {
     KASSERT(size <= io_remaining(io));

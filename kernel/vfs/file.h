@@ -32,6 +32,9 @@ struct io io_from_user(struct user_ptr buffer, size_t size);
 /* Move up to `size` bytes (the whole amount must fit: size <= io_remaining). 0 or -EFAULT. */
 MUST_CHECK int io_put(struct io *io, const void *data, size_t size); /* towards a reader */
 MUST_CHECK int io_get(struct io *io, void *data, size_t size);       /* from a writer */
+/* All that a writer gives, as a command: text with a NUL in place of the line feed at its end. -EINVAL: nothing, or more than
+ * fits; -EFAULT. */
+MUST_CHECK int io_get_line(struct io *io, char *line, size_t size);
 MUST_CHECK int io_put_zeroes(struct io *io, size_t size);
 
 /* poll(2) bits, values of the Linux ABI. */
