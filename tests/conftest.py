@@ -132,6 +132,20 @@ def run_inside(tmp_path):
     return run
 
 
+# For programs of run_inside(): checks that go on after a failure; `failures` are theirs to print.
+CHECKS_INSIDE = r"""
+failures = []
+def equal(what, got, expected):
+    if got != expected: failures.append(f"{what}: {got!r}, not {expected!r}")
+def raises(what, exception, text, call):
+    try: failures.append(f"{what}: returned {call()!r}")
+    except exception as error:
+        if text not in str(error): failures.append(f"{what}: {error}")
+        return error
+    except BaseException as error: failures.append(f"{what}: {error!r}")
+"""
+
+
 # --- Guest tests -----------------------------------------------------------------------------
 
 def guest_files():

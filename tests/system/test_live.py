@@ -3,6 +3,8 @@ through its types."""
 
 import subprocess
 
+from conftest import CHECKS_INSIDE
+
 SOURCE = r"""
 struct point { int x, y; unsigned flags : 3; const char *name; };
 struct pair { long first, second; };
@@ -27,18 +29,9 @@ struct point *where(void) { return &origin; }
 double sin(double); double sine(double x) { return sin(x); }
 """
 
-PROGRAM = r"""
+PROGRAM = CHECKS_INSIDE + r"""
 import ctypes, polyglot, threading
 from polyglot import kernel, live
-failures = []
-def equal(what, got, expected):
-    if got != expected: failures.append(f"{what}: {got!r}, not {expected!r}")
-def raises(what, exception, text, call):
-    try: failures.append(f"{what}: returned {call()!r}")
-    except exception as error:
-        if text not in str(error): failures.append(f"{what}: {error}")
-        return error
-    except BaseException as error: failures.append(f"{what}: {error!r}")
 
 module = polyglot.link("/host/sample.o")
 equal("names", sorted(module.defined)[:3], ["add", "apply", "counter"])

@@ -1,17 +1,11 @@
 """polyglot.replace, restore and history inside, on four CPUs: versions of kernel and live functions, what is refused, what
 faults, and threads that are in a version when it goes."""
 
-PROGRAM = r"""
+from conftest import CHECKS_INSIDE
+
+PROGRAM = CHECKS_INSIDE + r"""
 import polyglot, threading, time
 from polyglot import kernel, live
-failures = []
-def equal(what, got, expected):
-    if got != expected: failures.append(f"{what}: {got!r}, not {expected!r}")
-def raises(what, exception, text, call):
-    try: failures.append(f"{what}: returned {call()!r}")
-    except exception as error:
-        if text not in str(error): failures.append(f"{what}: {error}")
-    except BaseException as error: failures.append(f"{what}: {error!r}")
 def states(name): return [row.state for row in polyglot.history(name)]
 
 # Versions of a kernel function. Its new source sees the file's macros, headers and statics without an #include.
