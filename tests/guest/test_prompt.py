@@ -39,6 +39,15 @@ class Commands(unittest.TestCase):
     def test_unknown(self):
         self.assertIn("did you mean %time?", output("%tim 1"))
 
+    def test_a_traceback_quotes_the_statement(self):
+        import traceback
+        try:
+            output("%time 'its own text', 1 / 0", {})
+        except ZeroDivisionError:
+            self.assertIn("'its own text', 1 / 0", traceback.format_exc())
+        else:
+            self.fail("no exception came")
+
     def test_time_and_timeit(self):
         namespace = {"x": 20}
         self.assertRegex(output("%time x + 1", namespace), r"CPU time: .*s, wall time: .*s\n")

@@ -22,6 +22,8 @@ _REPLACED = 8  # LIVE_FLAG_PATCHED of live/live.h
 class LinkError(ImportError):
     """An object was not linked into the running kernel; the message lists everything that is missing."""
 
+    __module__ = "polyglot"
+
 
 # --- the namespaces --------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class KernelFault(RuntimeError):
     locks_released  how many kernel locks it held
     """
 
+    __module__ = "polyglot"
+
     def __init__(self, kind, address=0, frames=(), text="", module=0, locks_released=0):
         self.kind, self.address, self.text, self.module, self.locks_released = kind, address, text, module, locks_released
         # What the library raises (no instruction of its own faulted) begins with the address behind the call.

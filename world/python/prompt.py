@@ -398,11 +398,14 @@ def refuse(text):
 
 
 def compile_either(source):
-    """(code, is it an expression?). SyntaxError."""
+    """(code, is it an expression?). SyntaxError. Tracebacks quote it, as what is typed."""
+    import linecache
     try:
-        return compile(source, "<stdin>", "eval"), True
+        code, is_expression = compile(source, "<stdin>", "eval"), True
     except SyntaxError:
-        return compile(source, "<stdin>", "exec"), False
+        code, is_expression = compile(source, "<stdin>", "exec"), False
+    linecache._register_code(code, source, "<stdin>")
+    return code, is_expression
 
 
 def nice_time(seconds):

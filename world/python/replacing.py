@@ -28,6 +28,8 @@ Row = row_type("Version", ["name", "version", "state", "time", "calls", "faults"
 class ReplaceError(RuntimeError):
     """A function was not replaced; the message says why."""
 
+    __module__ = "polyglot"
+
 
 def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force=False):
     """replace(name, source, lang="c", trial=5.0, idempotent=False, force=False): another definition of a function, for all callers at once
