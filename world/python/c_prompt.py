@@ -186,14 +186,14 @@ def _value(type, address):
     number = _live_c.number(type, address)
     if number is not None:
         return number
-    import _livelayer
+    import _livevalues
     number = _live.type_named(type)
     if number is None:
         raise TypeError(f"the value's type {type} is not known to Python")
-    info = _livelayer._info(number)
+    info = _livevalues._info(number)
     if info.kind in ("struct", "union"):
-        return _livelayer.Struct(number, _livelayer._Own(bytearray(_live.peek(address, info.size))))
-    return _livelayer._load(number, _livelayer._Memory(address), 0)
+        return _livevalues.Struct(number, _livevalues._Own(bytearray(_live.peek(address, info.size))))
+    return _livevalues._load(number, _livevalues._Memory(address), 0)
 
 
 def evaluate(source):

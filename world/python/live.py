@@ -9,8 +9,8 @@ import errno
 import os
 from _livenames import Names
 from _livevalues import (
-    Array, Frame, KernelFault, Pointer, Struct, Symbol, Type, TypeInfo, _CONTEXTS, _KERNEL, _LIVE,
-    _Memory, _ORIGINS, _Own, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
+    Array, KernelFault, Pointer, Struct, Symbol, Type, _CONTEXTS, _KERNEL, _LIVE,
+    _Memory, _ORIGINS, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
     _make_fault, _make_value, faults, _no_field, _store, _symbol, _type_number,
 )
 from _tables import Table, row_type

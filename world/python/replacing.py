@@ -15,7 +15,7 @@ import _kept
 import _live
 import _ownfile
 import _versions
-from _livevalues import _EFAULT, _KERNEL, _LIVE, _WORLD, _declared, _info, _symbol
+from _livevalues import _EFAULT, _LIVE, _WORLD, _declared, _info, _symbol
 from _tables import Table, row_type
 
 _HIDDEN, _FORCE = 8, 4  # LIVE_LOAD_... of live/control.h
@@ -295,18 +295,14 @@ def _users(name, symbol):
     return ", ".join(names)
 
 
-def _live_versions(name):
-    return [definition for definition in _kept.history(name)]
-
-
 def _live_rows(name):
-    versions = _live_versions(name)
+    versions = _kept.history(name)
     return [Row(name, at + 1, "active" if at == len(versions) - 1 else "superseded", "", "", "", " ".join(definition.source.split())[:80])
             for at, definition in enumerate(versions)]
 
 
 def _restore_live(name, version, force):
-    versions = _live_versions(name)
+    versions = _kept.history(name)
     before = []  # what restore() goes back through: a version that came again ends what came after it
     for number, definition in enumerate(versions, 1):
         same = next((at for at, (_, other) in enumerate(before) if other.source.strip() == definition.source.strip()), None)
