@@ -46,6 +46,7 @@ MUST_CHECK int tty_drain(struct tty *tty);
 
 /* rescue.c */
 bool rescue_take_input(const uint8_t *bytes, size_t size);
+void rescue_count_interrupts(const uint8_t *bytes, size_t size);
 void rescue_note_read(void);
 
 /* With the lock held. */

@@ -1,4 +1,4 @@
-/* The rescue key, diverted input, and what the watchdog needs to know; see rescue.h. */
+/* The rescue key, input that the monitor takes, and what the watchdog needs to know; see rescue.h. */
 #include <dev/tty/private.h>
 #include <dev/tty/rescue.h>
 #include <kernel/time/time.h>
@@ -6,14 +6,12 @@
 #define CTRL_C 3
 
 static const struct rescue_ops *rescue_ops;
-static volatile bool rescue_diverted;
 /* Ctrl-C typed since somebody last asked for input; written by interrupt handlers and readers, one word each. */
 static volatile unsigned rescue_interrupts;
 static volatile nanos_t rescue_first_interrupt;
 static volatile unsigned rescue_reads;
 
 void rescue_register(const struct rescue_ops *ops) { rescue_ops = ops; }
-void rescue_divert_input(bool on) { rescue_diverted = on; }
 unsigned rescue_interrupts_typed(void) { return rescue_interrupts; }
 unsigned rescue_reads_begun(void) { return rescue_reads; }
 nanos_t rescue_first_interrupt_time(void) { return rescue_first_interrupt; }
@@ -29,13 +27,13 @@ bool rescue_key_pressed(void)
 /* From tty_receive_bytes(). True: the bytes are taken. */
 bool rescue_take_input(const uint8_t *bytes, size_t size)
 {
-    if (rescue_ops == NULL)
-        return false;
-    if (rescue_diverted) {
-        rescue_ops->receive(bytes, size);
-        return true;
-    }
-    for (size_t i = 0; i < size; i++) {
+    return rescue_ops != NULL && rescue_ops->receive(bytes, size);
+}
+
+/* Of bytes on their way to the tty. */
+void rescue_count_interrupts(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size && rescue_ops != NULL; i++) {
         if (bytes[i] != CTRL_C)
             continue;
         if (rescue_interrupts == 0)
@@ -43,7 +41,6 @@ bool rescue_take_input(const uint8_t *bytes, size_t size)
         rescue_interrupts++;
         rescue_ops->interrupt_typed(rescue_interrupts);
     }
-    return false;
 }
 
 /* From tty_read(): the world is alive enough to ask for input. */

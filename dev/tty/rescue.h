@@ -10,7 +10,7 @@
 /* Both are called in interrupt context and may take locks above LOCK_RANK_INPUT only. */
 struct rescue_ops {
     void (*key_pressed)(void);
-    void (*receive)(const uint8_t *bytes, size_t size);
+    bool (*receive)(const uint8_t *bytes, size_t size);  /* false: not wanted, they go to the tty */
     void (*interrupt_typed)(unsigned count); /* Ctrl-C, the count-th since input was last asked for */
 };
 
@@ -20,10 +20,10 @@ void rescue_register(const struct rescue_ops *ops);
 /* A driver saw the rescue key. Context: any. False: nobody is there to be called. */
 bool rescue_key_pressed(void);
 
-/* While on, all input goes to ops->receive. Context: any. */
-void rescue_divert_input(bool on);
-
-/* A byte that was diverted and not used: to the tty's readers. Context: threads. */
+/*
+ * A byte that ops->receive took and did not use: to the tty's readers, past ops->receive. Bytes keep
+ * their order if receive goes on taking them until all earlier ones are given back. Context: threads.
+ */
 void rescue_give_back(uint8_t byte);
 
 /* Ctrl-C typed since somebody last asked the tty for input; when the first of them was (monotonic). */

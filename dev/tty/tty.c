@@ -127,12 +127,12 @@ void tty_handle_events(struct tty *tty, unsigned events)
         wait_queue_wake_all(&tty->writers);
 }
 
-LOCAL size_t tty_receive_bytes(struct tty *tty, const uint8_t *bytes, size_t size)
+/* Hands bytes to the line discipline; the room that is left. */
+LOCAL size_t tty_deliver(struct tty *tty, const uint8_t *bytes, size_t size)
 {
     size_t room = 0;
 
-    if (rescue_take_input(bytes, size))
-        return TTY_INPUT_SIZE;
+    rescue_count_interrupts(bytes, size);
     /* A signal is sent without the lock, so the bytes are taken up to the next one. */
     for (size_t i = 0; i < size;) {
         unsigned events = LINE_EVENT_NONE;
@@ -148,6 +148,11 @@ LOCAL size_t tty_receive_bytes(struct tty *tty, const uint8_t *bytes, size_t siz
         tty_handle_events(tty, events);
     }
     return room;
+}
+
+LOCAL size_t tty_receive_bytes(struct tty *tty, const uint8_t *bytes, size_t size)
+{
+    return rescue_take_input(bytes, size) ? TTY_INPUT_SIZE : tty_deliver(tty, bytes, size);
 }
 
 size_t tty_receive(const struct tty_port *port, const uint8_t *bytes, size_t size)
@@ -186,7 +191,7 @@ void tty_output_ready(void)
         wait_queue_wake_all(&tty_console.writers);
 }
 
-void rescue_give_back(uint8_t byte) { (void)tty_receive_bytes(&tty_console, &byte, 1); }
+void rescue_give_back(uint8_t byte) { (void)tty_deliver(&tty_console, &byte, 1); }
 
 void rescue_write(const char *text, size_t size)
 {

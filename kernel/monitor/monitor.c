@@ -20,7 +20,7 @@
 #include <lib/string.h>
 
 #define LINE_SIZE 128
-#define INPUT_SIZE 256
+#define INPUT_SIZE 4096
 #define WATCHDOG_INTERRUPTS 5
 #define WATCHDOG_PATIENCE (10 * NANOS_PER_SECOND)
 #define LOG_TAIL (8 << 10)
@@ -30,6 +30,7 @@ struct monitor {
     struct spinlock lock;
     /* lock */
     bool wanted;              /* open it */
+    bool open;                /* it takes what is typed */
     const char *reason;
     uint8_t input[INPUT_SIZE];
     size_t first, count;      /* of the bytes in `input` */
@@ -54,13 +55,16 @@ LOCAL void monitor_request(const char *reason)
 
 LOCAL void monitor_key_pressed(void) { monitor_request("the rescue key was pressed"); }
 
-LOCAL void monitor_receive(const uint8_t *bytes, size_t size)
+LOCAL bool monitor_receive(const uint8_t *bytes, size_t size)
 {
     irq_flags_t flags = spin_lock_irq(&monitor.lock);
-    for (size_t i = 0; i < size && monitor.count < INPUT_SIZE; i++)
+    bool taken = monitor.open;
+    for (size_t i = 0; i < size && taken && monitor.count < INPUT_SIZE; i++)
         monitor.input[(monitor.first + monitor.count++) % INPUT_SIZE] = bytes[i];
     spin_unlock_irq(&monitor.lock, flags);
-    wait_queue_wake_all(&monitor.wake);
+    if (taken)
+        wait_queue_wake_all(&monitor.wake);
+    return taken;
 }
 
 LOCAL void monitor_watchdog_fired(struct timer *timer)
@@ -257,13 +261,26 @@ LOCAL bool monitor_execute(char *line)
     return false;
 }
 
-LOCAL bool monitor_is_wanted(void)
+/* True: it was asked for and takes what is typed from here on. */
+LOCAL bool monitor_open(void)
 {
     irq_flags_t flags = spin_lock_irq(&monitor.lock);
-    bool wanted = monitor.wanted;
+    monitor.open = monitor.wanted;
     monitor.wanted = false;
+    bool open = monitor.open;
     spin_unlock_irq(&monitor.lock, flags);
-    return wanted;
+    return open;
+}
+
+/* False: there are bytes to be given back before what is typed next may pass. */
+LOCAL bool monitor_close(void)
+{
+    irq_flags_t flags = spin_lock_irq(&monitor.lock);
+    monitor.open = monitor.count > 0;
+    monitor.wanted = false; /* keys pressed meanwhile */
+    bool closed = !monitor.open;
+    spin_unlock_irq(&monitor.lock, flags);
+    return closed;
 }
 
 LOCAL void monitor_thread(void *unused)
@@ -271,8 +288,7 @@ LOCAL void monitor_thread(void *unused)
     char line[LINE_SIZE];
     (void)unused;
     for (;;) {
-        WAIT_EVENT_UNINTERRUPTIBLE(&monitor.wake, monitor_is_wanted());
-        rescue_divert_input(true);
+        WAIT_EVENT_UNINTERRUPTIBLE(&monitor.wake, monitor_open());
         monitor_print("\nMonitor: %s. help lists the commands, continue leaves.\n", monitor.reason);
         bool done = false;
         while (!done) {
@@ -280,11 +296,10 @@ LOCAL void monitor_thread(void *unused)
             monitor_read_line(line);
             done = monitor_execute(line);
         }
-        rescue_divert_input(false);
-        (void)monitor_is_wanted(); /* keys pressed meanwhile */
         uint8_t byte;
-        while (monitor_take_byte(&byte)) /* typed ahead */
-            rescue_give_back(byte);
+        while (!monitor_close())
+            while (monitor_take_byte(&byte)) /* typed ahead */
+                rescue_give_back(byte);
         (void)monitor_signal(SIGWINCH); /* line editors draw their line again */
     }
 }

@@ -158,3 +158,13 @@ def test_monitor_shows_every_cpu(boot):
     machine.serial.send("continue\r")
     machine.serial.send("40 + 2\r")
     machine.serial.wait_for(r"\n42\s", timeout=60)
+    machine.serial.wait_for(PROMPT, timeout=60)
+    # What is typed while the monitor closes keeps its order, whichever CPU takes the interrupts. Lines that
+    # fit on the screen: a line editor's redrawing of longer ones is not for the transcript.
+    digits = "".join(f"{number:03}" for number in range(16))
+    for number in range(10):
+        machine.qmp.execute("chardev-send-break", id="com1")
+        machine.serial.wait_for(r"monitor> \Z", timeout=60)
+        machine.serial.send("continue\ra = ''\r" + f"a += '{digits}'\r" * 12 + f"print('round {number}', a == '{digits}' * 12)\r")
+        assert machine.serial.wait_for(rf"\nround {number} (\w+)\s", timeout=60)[1] == "True"
+        machine.serial.wait_for(r">>> \Z", timeout=60)
