@@ -29,6 +29,7 @@
 #include <lib/string.h>
 #include <live/call.h>
 #include <live/faults.h>
+#include <live/linker.h>
 #include <live/live.h>
 #include <live/private.h>
 
@@ -281,7 +282,7 @@ void live_check_return(struct live_guard *guard)
     uint32_t kind = live_find_leftovers(guard, irqs_on, text, sizeof text);
     if (kind != LIVE_FAULT_NONE) {
         const struct live_call *call = (const struct live_call *)(uintptr_t)guard->call;
-        live_end_call(guard, kind, 0, text, live_code_of(call->target), 0, 0);
+        live_end_call(guard, kind, 0, text, live_function_code(call->target), 0, 0);
         live_resume(guard);
     }
     me->live_stop = 0; /* too late */
@@ -411,7 +412,7 @@ uint32_t live_guarded_call_of(enum live_guard_kind guard_kind, uint64_t (*functi
             (void)irqs_disable();
             kind = live_find_leftovers(&guard, irqs_on, text, sizeof text);
             if (kind != LIVE_FAULT_NONE)
-                live_end_call(&guard, kind, 0, text, live_code_of((uint64_t)(uintptr_t)function), 0, 0);
+                live_end_call(&guard, kind, 0, text, live_function_code((uint64_t)(uintptr_t)function), 0, 0);
         } else {
             kind = fault.kind;
         }

@@ -60,8 +60,6 @@ bool live_is_text(uint64_t address);
 void live_world_forget(void);
 /* The symbol whose stub, code or data contains `address`: its LIVE_FLAG_...; 0: none. Context: any. */
 uint32_t live_symbol_flags(uint64_t address);
-/* The code that a call of `address` reaches: of a live function's stub its current definition, else the address itself. Context: any. */
-uint64_t live_code_of(uint64_t address);
 
 /*
  * A world function that live code calls is reached by a stub that lies at the function's address for live code:

@@ -189,19 +189,6 @@ uint32_t live_symbol_flags(uint64_t address)
     return flags;
 }
 
-uint64_t live_code_of(uint64_t address)
-{
-    uint64_t offset, state = live_area_read_begin();
-    const struct live_range *range = live_area_find(address);
-    if (range != NULL && range->module == NULL) {
-        const struct live_symbol *symbol = live_stub_symbol(range, address, &offset);
-        if (symbol != NULL && symbol->stub == address && symbol->target != 0)
-            address = symbol->target;
-    }
-    live_area_read_end(state);
-    return address;
-}
-
 /* --- for the other parts ----------------------------------------------------------------------------- */
 
 void live_module_account(uint64_t id, int64_t bytes)

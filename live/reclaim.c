@@ -88,15 +88,6 @@ LOCAL bool reclaim_is_outside(const struct thread *thread)
         && __atomic_load_n(&thread->role, __ATOMIC_ACQUIRE) != THREAD_IN_KERNEL;
 }
 
-/* The frame of the interrupt that this runs in: above the last frame of the chain, which began with RBP = 0 (entry.S). */
-LOCAL const struct trap_frame *reclaim_interrupted(void)
-{
-    const uint64_t *link = __builtin_frame_address(0); /* saved RBP, return address */
-    while (link[0] != 0)
-        link = (const uint64_t *)(uintptr_t)link[0];
-    return (const struct trap_frame *)(link + 2);
-}
-
 /*
  * On each other CPU, in interrupt context. Other CPUs are to lose as little time as can be: a stack is looked at here only
  * if the thread never leaves the kernel, or, with `insist`, because it did not leave it in time. Else
@@ -105,7 +96,7 @@ LOCAL const struct trap_frame *reclaim_interrupted(void)
 LOCAL void reclaim_look_here(void *insist)
 {
     struct thread *me = thread_current();
-    const struct trap_frame *frame = reclaim_interrupted();
+    const struct trap_frame *frame = this_cpu()->interrupted;
     if (frame->role == THREAD_IN_KERNEL || me->live_guard != NULL) {
         if (!*(const bool *)insist && me->process != NULL)
             return;
