@@ -80,7 +80,7 @@ ROUNDS ?= 5
 soak: image
 	@for round in $$(seq $(ROUNDS)); do \
 	    echo "soak: round $$round of $(ROUNDS)"; \
-	    REPLACE_DRAW=200 $(RUN_TESTS) tests/system || exit 1; done
+	    REPLACE_DRAW=200 C_EXPRESSIONS=10000 $(RUN_TESTS) tests/system || exit 1; done
 
 clean:
 	rm -rf $(BUILD)

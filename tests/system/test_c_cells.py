@@ -1,6 +1,9 @@
 """Cells of C as a stranger types them, inside and in one boot: what the prompt shows for each (by _c_prompt.run_cell, what the
-prompt itself calls), mistakes with their place, and that hundreds of expressions leave nothing behind."""
+prompt itself calls), mistakes with their place, and that C_EXPRESSIONS of them leave nothing behind (`make soak`: 10,000)."""
 
+import os
+
+COUNT = int(os.environ.get("C_EXPRESSIONS", "600"))
 CELLS = r'''
 struct bits { unsigned a:3; int b:5; unsigned long c:40; } bb = {5, -3, 123456789};     ||
 bb.b                                                    || (int) -3
@@ -126,14 +129,17 @@ if "int add(int a, int b);" not in text.getvalue() or "Return the" not in text.g
     print("HELP", text.getvalue())
 
 # Nothing stays behind: names, modules, types, memory.
-def counted():
-    pages = int(re.search(r"MemAvailable:\s*(\d+)", open("/proc/meminfo").read())[1])
-    return len(polyglot.kernel.search("__cell")), len(live.modules()), len(live.search("")), pages
 def evaluate(count):
     for number in range(count):
         assert polyglot.c(f"add({number}, 1)") == number + 1
+def available():
+    sizes = dict(re.findall(r"(\w+):\s*(\d+)", open("/proc/meminfo").read()))
+    return int(sizes["MemAvailable"]) + int(sizes["PageTables"])  # live code takes new addresses until its area is once through
+# Free memory goes up and down by half a megabyte from one expression to the next (what malloc holds): the most of several looks.
+def counted():
+    best = max((evaluate(50), available())[1] for _ in range(6))
+    return len(polyglot.kernel.search("__cell")), len(live.modules()), len(live.search("")), best
 counted()  # what Python needs for it is no leak
-evaluate(200)
 before = counted()
 evaluate(COUNT)
 after = counted()
@@ -145,6 +151,6 @@ print("done", wrong)
 
 
 def test_cells(run_inside):
-    result = run_inside(f"CELLS = {CELLS!r}\nCOUNT = 600\n{PROGRAM}", timeout=300)
+    result = run_inside(f"CELLS = {CELLS!r}\nCOUNT = {COUNT}\n{PROGRAM}", timeout=600)
     output = result.stdout.decode("utf-8", "replace") if isinstance(result.stdout, bytes) else result.stdout
     assert result.status == 0 and output.splitlines()[-1:] == ["done 0"], output + result.stderr
