@@ -45,6 +45,7 @@ static const struct lock_class lock_classes[] = {
     { LOCK_RANK_PAGE_CACHE, LOCK_RELEASE, "a page is put in by one store" },
     { LOCK_RANK_VMALLOC, LOCK_FATAL, "the tree of blocks may be half turned" },
     { LOCK_RANK_SLAB, LOCK_FATAL, "a free list may be half linked" },
+    { LOCK_RANK_MAGAZINE, LOCK_FATAL, "its pages and its counts may not agree" },
     { LOCK_RANK_PAGE_ALLOCATOR, LOCK_FATAL, "free lists may be half linked" },
     { LOCK_RANK_CONSOLE, LOCK_RELEASE, "what is on the screen is drawn again" },
     { LOCK_RANK_LOG, LOCK_RELEASE, "a record counts when it is complete" },

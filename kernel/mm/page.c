@@ -10,9 +10,18 @@
  * counts promises not yet turned into pages; ordinary allocations may not eat
  * into them, so a demand fault (PAGE_ACCOUNTED) always finds a page.
  *
- * Left out: reclaim, NUMA, per-CPU caches (with the second CPU).
+ * Magazines: single pages come from and go to a magazine of the CPU, which is
+ * filled and emptied in batches, so that CPUs seldom meet at page_lock. What a
+ * magazine holds is not in the common counts, and neither is what changed by
+ * its pages; the sums are the truth. In each set of counts free >= outstanding
+ * holds (if outstanding is positive), so a promise always has its page in one of them. An allocation
+ * that fails looks again after all magazines were emptied.
+ *
+ * Left out: reclaim, NUMA.
  */
 #include <abi/errno.h>
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/irq.h>
 #include <arch/x86_64/layout.h>
 #include <arch/x86_64/paging.h>
 #include <kernel/log.h>
@@ -33,11 +42,30 @@ static struct page *const page_array = (struct page *)PAGE_ARRAY_BASE;
 static struct spinlock page_lock = SPINLOCK_INIT("pages", LOCK_RANK_PAGE_ALLOCATOR);
 static bool ready;
 
+/* In pages. Only the sums over all sets are numbers of something. */
+struct page_counts {
+    int64_t free, outstanding, committed;
+    int64_t used[PAGE_USE_COUNT];
+};
+
 /* page_lock */
 static struct list free_lists[PAGE_MAX_ORDER];
-static uint64_t total_pages, free_pages;
-static uint64_t used_pages[PAGE_USE_COUNT];
-static uint64_t committed, outstanding, reserve;
+static struct page_counts common;
+
+static int64_t total_pages, reserve; /* constant after boot */
+
+#define MAGAZINE_SIZE 64
+#define MAGAZINE_BATCH 16
+
+struct magazine {
+    struct spinlock lock; /* taken by its CPU, and by others to empty it */
+    /* lock */
+    struct list pages;
+    struct page_counts counts;
+    bool used; /* by its CPU, ever */
+} __attribute__((aligned(64)));
+
+static struct magazine magazines[MAX_CPUS];
 
 STATIC_ASSERT(sizeof(struct page) == 32, "8 MiB of struct page per GiB");
 
@@ -65,9 +93,9 @@ LOCAL void page_push_free(struct page *page, unsigned order)
     list_prepend(&free_lists[order], &page->link);
 }
 
-LOCAL void page_free_locked(struct page *page, unsigned order)
+/* Joins the block with its buddies. The caller counts. */
+LOCAL void page_give_locked(struct page *page, unsigned order)
 {
-    free_pages += 1ULL << order;
     while (order + 1 < PAGE_MAX_ORDER) {
         uint64_t frame = (uint64_t)(page - page_array);
         struct page *buddy = &page_array[frame ^ (1ULL << order)];
@@ -82,39 +110,178 @@ LOCAL void page_free_locked(struct page *page, unsigned order)
     page_push_free(page, order);
 }
 
-struct page *page_alloc(unsigned order, enum page_use use, enum page_flags flags)
+/* A block of that order, split off a larger one if need be, or NULL. The caller counts. */
+LOCAL struct page *page_take_locked(unsigned order)
 {
-    KASSERT(order < PAGE_MAX_ORDER);
-    irq_flags_t irq = spin_lock_irq(&page_lock);
-    uint64_t count = 1ULL << order;
-    bool accounted = flags & PAGE_ACCOUNTED;
-    struct page *page = NULL;
-    if (!accounted && free_pages < outstanding + count)
-        goto out;
     unsigned from = order;
     while (from < PAGE_MAX_ORDER && list_is_empty(&free_lists[from]))
         from++;
     if (from == PAGE_MAX_ORDER)
-        goto out;
-    page = container_of(list_pop_first(&free_lists[from]), struct page, link);
+        return NULL;
+    struct page *page = container_of(list_pop_first(&free_lists[from]), struct page, link);
     page->flags &= (uint16_t)~FLAG_FREE_HEAD;
     while (from > order) {
         from--;
         page_push_free(page + (1ULL << from), from);
     }
-    free_pages -= count;
-    used_pages[use] += count;
+    return page;
+}
+
+/* --- magazines ------------------------------------------------------------------------- */
+
+LOCAL struct magazine *magazine_lock(irq_flags_t *irq)
+{
+    *irq = irqs_disable(); /* so that this stays the CPU's own */
+    struct magazine *magazine = &magazines[this_cpu()->id];
+    (void)spin_lock_irq(&magazine->lock);
+    magazine->used = true;
+    return magazine;
+}
+
+LOCAL void magazine_unlock(struct magazine *magazine, irq_flags_t irq) { spin_unlock_irq(&magazine->lock, irq); }
+
+LOCAL void magazine_push(struct magazine *magazine, struct page *page)
+{
+    page->order = 0;
+    page->use = PAGE_USE_FREE;
+    list_prepend(&magazine->pages, &page->link);
+    magazine->counts.free++;
+}
+
+LOCAL struct page *magazine_pop(struct magazine *magazine)
+{
+    magazine->counts.free--;
+    return container_of(list_pop_first(&magazine->pages), struct page, link);
+}
+
+LOCAL void page_add_counts(struct page_counts *sum, const struct page_counts *counts)
+{
+    sum->free += counts->free;
+    sum->outstanding += counts->outstanding;
+    sum->committed += counts->committed;
+    for (unsigned use = 0; use < PAGE_USE_COUNT; use++)
+        sum->used[use] += counts->used[use];
+}
+
+/* All counts go to the common ones, and all pages but `keep` of them, or fewer where promises stand for them. */
+LOCAL void magazine_empty(struct magazine *magazine, int64_t keep)
+{
+    irq_flags_t irq = spin_lock_irq(&page_lock);
+    struct page_counts *mine = &magazine->counts;
+    int64_t given = MAX(mine->free - keep, MAX(mine->outstanding, 0));
+    for (int64_t i = 0; i < given; i++)
+        page_give_locked(magazine_pop(magazine), 0);
+    page_add_counts(&common, mine);
+    common.free += given - mine->free;
+    *mine = (struct page_counts){ .free = mine->free };
+    spin_unlock_irq(&page_lock, irq);
+}
+
+/* Takes up to MAGAZINE_BATCH pages that nobody was promised; with `promised`, one that the caller was, first. */
+LOCAL void magazine_fill(struct magazine *magazine, bool promised)
+{
+    magazine_empty(magazine, 0);
+    irq_flags_t irq = spin_lock_irq(&page_lock);
+    if (promised && common.free > 0) {
+        magazine_push(magazine, page_take_locked(0));
+        magazine->counts.outstanding++;
+        common.free--;
+        common.outstanding--;
+    }
+    int64_t spare = MIN(common.free, common.free - common.outstanding);
+    for (int64_t i = 0; i < MIN(spare, MAGAZINE_BATCH); i++) {
+        magazine_push(magazine, page_take_locked(0));
+        common.free--;
+    }
+    spin_unlock_irq(&page_lock, irq);
+}
+
+LOCAL void magazine_empty_all(void)
+{
+    for (unsigned id = 0; id < MAX_CPUS; id++) {
+        if (!magazines[id].used)
+            continue;
+        irq_flags_t irq = spin_lock_irq(&magazines[id].lock);
+        magazine_empty(&magazines[id], 0);
+        spin_unlock_irq(&magazines[id].lock, irq);
+    }
+}
+
+/* --- allocation ------------------------------------------------------------------------ */
+
+LOCAL void page_count_taken(struct page *page, unsigned order, enum page_use use, bool accounted, struct page_counts *counts)
+{
+    counts->used[use] += 1LL << order;
     if (accounted) {
-        KASSERT(outstanding >= count);
-        outstanding -= count;
+        counts->outstanding -= 1LL << order;
         page->flags |= FLAG_ACCOUNTED;
     }
     page->order = (uint8_t)order;
     page->use = (uint8_t)use;
     page->references = 1;
     page->owner = NULL;
-out:
+}
+
+LOCAL void page_count_given(struct page *page, unsigned order, struct page_counts *counts)
+{
+    if (page->references != 1 || page->use == PAGE_USE_FREE || !(page->flags & FLAG_MANAGED))
+        panic("page_free: frame %#llx has %u references, use %u, flags %u", (unsigned long long)page_to_phys(page),
+              page->references, page->use, page->flags);
+    page->references = 0;
+    counts->used[page->use] -= 1LL << order;
+    if (page->flags & FLAG_UNCOMMIT)
+        counts->committed -= 1LL << order;
+    else if (page->flags & FLAG_ACCOUNTED)
+        counts->outstanding += 1LL << order;
+    page->flags &= (uint16_t)~(FLAG_ACCOUNTED | FLAG_UNCOMMIT);
+}
+
+LOCAL struct page *page_try_single(enum page_use use, bool accounted)
+{
+    irq_flags_t irq;
+    struct magazine *magazine = magazine_lock(&irq);
+    struct page_counts *counts = &magazine->counts;
+    struct page *page = NULL;
+    if (counts->free <= (accounted ? 0 : MAX(counts->outstanding, 0)))
+        magazine_fill(magazine, accounted);
+    if (counts->free > (accounted ? 0 : MAX(counts->outstanding, 0))) {
+        page = magazine_pop(magazine);
+        page_count_taken(page, 0, use, accounted, counts);
+    }
+    magazine_unlock(magazine, irq);
+    return page;
+}
+
+LOCAL struct page *page_try_block(unsigned order, enum page_use use, bool accounted)
+{
+    irq_flags_t irq = spin_lock_irq(&page_lock);
+    int64_t count = 1LL << order;
+    struct page *page = NULL;
+    if (accounted || common.free - common.outstanding >= count)
+        page = page_take_locked(order);
+    if (page != NULL) {
+        common.free -= count;
+        page_count_taken(page, order, use, accounted, &common);
+    }
     spin_unlock_irq(&page_lock, irq);
+    return page;
+}
+
+LOCAL struct page *page_try(unsigned order, enum page_use use, bool accounted)
+{
+    return order == 0 ? page_try_single(use, accounted) : page_try_block(order, use, accounted);
+}
+
+struct page *page_alloc(unsigned order, enum page_use use, enum page_flags flags)
+{
+    KASSERT(order < PAGE_MAX_ORDER);
+    bool accounted = flags & PAGE_ACCOUNTED;
+    struct page *page = page_try(order, use, accounted);
+    /* A page that was promised is somewhere; another CPU may get hold of the one found here, but that is then progress. */
+    for (unsigned tries = 0; page == NULL && (tries == 0 || (accounted && order == 0)); tries++) {
+        magazine_empty_all();
+        page = page_try(order, use, accounted);
+    }
     if (page != NULL && (flags & PAGE_ZERO))
         memset(page_to_virt(page), 0, PAGE_SIZE << order);
     return page;
@@ -122,22 +289,21 @@ out:
 
 void page_free(struct page *page, unsigned order)
 {
-    irq_flags_t irq = spin_lock_irq(&page_lock);
-    if (page->references != 1 || page->use == PAGE_USE_FREE || !(page->flags & FLAG_MANAGED))
-        panic("page_free: frame %#llx has %u references, use %u, flags %u", (unsigned long long)page_to_phys(page),
-              page->references, page->use, page->flags);
-    page->references = 0;
-    used_pages[page->use] -= 1ULL << order;
-    if (page->flags & FLAG_ACCOUNTED) {
-        page->flags &= (uint16_t)~FLAG_ACCOUNTED;
-        if (page->flags & FLAG_UNCOMMIT)
-            committed -= 1ULL << order;
-        else
-            outstanding += 1ULL << order;
-        page->flags &= (uint16_t)~FLAG_UNCOMMIT;
+    irq_flags_t irq;
+    if (order > 0) {
+        irq = spin_lock_irq(&page_lock);
+        page_count_given(page, order, &common);
+        common.free += 1LL << order;
+        page_give_locked(page, order);
+        spin_unlock_irq(&page_lock, irq);
+        return;
     }
-    page_free_locked(page, order);
-    spin_unlock_irq(&page_lock, irq);
+    struct magazine *magazine = magazine_lock(&irq);
+    page_count_given(page, 0, &magazine->counts);
+    magazine_push(magazine, page);
+    if (magazine->counts.free > MAGAZINE_SIZE)
+        magazine_empty(magazine, MAGAZINE_SIZE - MAGAZINE_BATCH);
+    magazine_unlock(magazine, irq);
 }
 
 void page_get(struct page *page) { __atomic_add_fetch(&page->references, 1, __ATOMIC_RELAXED); }
@@ -153,54 +319,70 @@ void page_put(struct page *page)
 
 void page_put_committed(struct page *page)
 {
-    irq_flags_t irq = spin_lock_irq(&page_lock);
     KASSERT(page->flags & FLAG_ACCOUNTED);
-    page->flags |= FLAG_UNCOMMIT;
-    spin_unlock_irq(&page_lock, irq);
+    __atomic_or_fetch(&page->flags, FLAG_UNCOMMIT, __ATOMIC_RELAXED);
     page_put(page);
 }
 
 void page_set_use(struct page *page, enum page_use use)
 {
-    irq_flags_t irq = spin_lock_irq(&page_lock);
-    used_pages[page->use] -= 1ULL << page->order;
+    irq_flags_t irq;
+    struct magazine *magazine = magazine_lock(&irq);
+    magazine->counts.used[page->use] -= 1LL << page->order;
     page->use = (uint8_t)use;
-    used_pages[use] += 1ULL << page->order;
-    spin_unlock_irq(&page_lock, irq);
+    magazine->counts.used[use] += 1LL << page->order;
+    magazine_unlock(magazine, irq);
 }
 
-int page_commit(uint64_t pages)
+LOCAL int page_try_commit(int64_t pages)
 {
     irq_flags_t irq = spin_lock_irq(&page_lock);
     int error = -ENOMEM;
-    if (pages <= free_pages && free_pages - pages >= outstanding + reserve) {
-        committed += pages;
-        outstanding += pages;
+    if (pages <= common.free && common.free - pages >= common.outstanding + reserve) {
+        common.committed += pages;
+        common.outstanding += pages;
         error = 0;
     }
     spin_unlock_irq(&page_lock, irq);
     return error;
 }
 
+int page_commit(uint64_t pages)
+{
+    if (pages > (uint64_t)total_pages)
+        return -ENOMEM;
+    int error = page_try_commit((int64_t)pages);
+    if (error != 0) {
+        magazine_empty_all();
+        error = page_try_commit((int64_t)pages);
+    }
+    return error;
+}
+
 void page_uncommit(uint64_t pages)
 {
     irq_flags_t irq = spin_lock_irq(&page_lock);
-    KASSERT(committed >= pages && outstanding >= pages);
-    committed -= pages;
-    outstanding -= pages;
+    KASSERT(common.committed >= (int64_t)pages);
+    common.committed -= (int64_t)pages;
+    common.outstanding -= (int64_t)pages; /* may go below 0: magazines count some of them */
     spin_unlock_irq(&page_lock, irq);
 }
 
 void page_get_statistics(struct page_statistics *out)
 {
     irq_flags_t irq = spin_lock_irq(&page_lock);
-    out->total = total_pages;
-    out->free = free_pages;
-    memcpy(out->used, used_pages, sizeof used_pages);
-    out->used[PAGE_USE_FREE] = free_pages;
-    out->committed = committed;
-    out->commit_limit = committed + (free_pages > outstanding + reserve ? free_pages - outstanding - reserve : 0);
+    struct page_counts sum = common;
+    for (unsigned id = 0; id < MAX_CPUS; id++)
+        if (magazines[id].used)
+            page_add_counts(&sum, &magazines[id].counts);
     spin_unlock_irq(&page_lock, irq);
+    out->total = (uint64_t)total_pages;
+    out->free = (uint64_t)sum.free;
+    for (unsigned use = 0; use < PAGE_USE_COUNT; use++)
+        out->used[use] = (uint64_t)sum.used[use];
+    out->used[PAGE_USE_FREE] = out->free;
+    out->committed = (uint64_t)sum.committed;
+    out->commit_limit = (uint64_t)(sum.committed + MAX(sum.free - sum.outstanding - reserve, 0));
 }
 
 /* Maps the array's pages for the blocks that cover [start, end). */
@@ -230,8 +412,9 @@ LOCAL void page_add_range(paddr_t start, paddr_t end)
             page[i].flags = FLAG_MANAGED;
             page[i].references = 0;
         }
-        total_pages += 1ULL << order;
-        page_free_locked(page, order);
+        total_pages += 1LL << order;
+        common.free += 1LL << order;
+        page_give_locked(page, order);
         start += PAGE_SIZE << order;
     }
     spin_unlock_irq(&page_lock, irq);
@@ -263,13 +446,17 @@ void page_allocator_init(void)
 {
     for (unsigned order = 0; order < PAGE_MAX_ORDER; order++)
         list_init(&free_lists[order]);
+    for (unsigned id = 0; id < MAX_CPUS; id++) {
+        spin_init(&magazines[id].lock, "pages of a CPU", LOCK_RANK_MAGAZINE);
+        list_init(&magazines[id].pages);
+    }
     for (uint32_t i = 0; i < boot_info.memory_count; i++) {
         /* A copy: early_alloc_page() may shorten the entry meanwhile. */
         struct boot_memory range = boot_info.memory[i];
         if (page_range_is_ram(&range))
             page_map_array(range.base, range.base + range.length);
     }
-    uint64_t reserved = 0;
+    int64_t reserved = 0;
     ready = true;
     page_hold_files();
     for (uint32_t i = 0; i < boot_info.memory_count; i++) {
@@ -277,12 +464,12 @@ void page_allocator_init(void)
         if (range->type == BOOT_MEMORY_USABLE)
             page_add_range(range->base, range->base + range->length);
         else if (page_range_is_ram(range))
-            reserved += range->length >> PAGE_SHIFT;
+            reserved += (int64_t)(range->length >> PAGE_SHIFT);
     }
-    used_pages[PAGE_USE_RESERVED] = reserved;
+    common.used[PAGE_USE_RESERVED] = reserved;
     reserve = MAX(total_pages / 32, 512);
     klog(LOG_INFO, "mm", "%llu MiB free, %llu MiB in kernel, files and firmware",
-         (unsigned long long)(free_pages >> 8), (unsigned long long)(reserved >> 8));
+         (unsigned long long)(common.free >> 8), (unsigned long long)(reserved >> 8));
 }
 
 void page_free_loader_memory(void)

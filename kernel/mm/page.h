@@ -56,6 +56,7 @@ struct page_statistics {
     uint64_t committed;     /* promised to address spaces */
     uint64_t commit_limit;
 };
+/* Exact while no other CPU takes or frees pages; else off by what they do meanwhile. */
 void page_get_statistics(struct page_statistics *out);
 
 /* Commit accounting: a demand fault always finds a page. 0 or -ENOMEM. */

@@ -46,6 +46,7 @@ enum lock_rank {
     LOCK_RANK_PAGE_CACHE = 235, /* pages of one file: taken by page faults */
     LOCK_RANK_VMALLOC = 240,
     LOCK_RANK_SLAB = 250,
+    LOCK_RANK_MAGAZINE = 255, /* free pages of one CPU */
     LOCK_RANK_PAGE_ALLOCATOR = 260,
     LOCK_RANK_SCHEDULER = 270,
     LOCK_RANK_CONSOLE = 280,

@@ -38,13 +38,12 @@ KTEST(lock, interrupts_stay_off_if_they_were)
 #define QUEUE 5
 
 static struct mutex test_queue_mutex;
-static volatile int test_queue_arrived, test_queue_served;
+static volatile int test_queue_served;
 static volatile int test_queue_order[QUEUE];
 
 LOCAL void test_queue_up(void *argument)
 {
     int number = (int)(intptr_t)argument;
-    test_queue_arrived = number + 1; /* the starter waits for this: they queue up by number */
     mutex_lock(&test_queue_mutex);
     test_queue_order[test_queue_served] = number;
     test_queue_served = test_queue_served + 1;
@@ -58,17 +57,28 @@ LOCAL void test_sleep_until_equal(volatile int *variable, int value)
         thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
 }
 
+LOCAL size_t test_queue_length(void)
+{
+    size_t count = 0;
+    irq_flags_t flags = spin_lock_irq(&test_queue_mutex.guard);
+    for (struct list *link = test_queue_mutex.waiters.next; link != &test_queue_mutex.waiters; link = link->next)
+        count++;
+    spin_unlock_irq(&test_queue_mutex.guard, flags);
+    return count;
+}
+
 KTEST(lock, mutex_serves_in_order)
 {
     mutex_init(&test_queue_mutex, "ktest queue", LOCK_RANK_DEVICE);
-    test_queue_arrived = test_queue_served = 0;
+    test_queue_served = 0;
     mutex_lock(&test_queue_mutex);
     for (intptr_t i = 0; i < QUEUE; i++) {
         struct thread *thread = thread_create("ktest queue", test_queue_up, (void *)i);
         KTEST_ASSERT(thread != NULL);
         thread_start(thread);
         thread_put(thread);
-        test_sleep_until_equal(&test_queue_arrived, (int)i + 1);
+        while (test_queue_length() != (size_t)i + 1) /* they queue up by number */
+            thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
     }
     KTEST_EQUAL(test_queue_served, 0);
     KTEST_ASSERT(!mutex_try_lock(&test_queue_mutex));
@@ -110,8 +120,8 @@ KTEST(lock, wake_one_wakes_one)
         thread_start(thread);
         thread_put(thread);
     }
-    thread_sleep_until(clock_monotonic() + 5 * NANOS_PER_MILLISECOND, false);
-    KTEST_ASSERT(wait_queue_has_waiters(&test_one_queue));
+    while (!wait_queue_has_waiters(&test_one_queue))
+        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
     for (int i = 1; i <= WAITERS; i++) {
         test_one_tickets = test_one_tickets + 1;
         wait_queue_wake_one(&test_one_queue);

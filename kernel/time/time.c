@@ -63,24 +63,27 @@ void timer_init(struct timer *timer, void (*function)(struct timer *timer))
 {
     timer->function = function;
     timer->deadline = 0;
-    timer->cpu = -1;
+    timer->cpu = timer->last_cpu = -1;
 }
 
-/* Takes the timer off its queue; false: it was not armed. */
-LOCAL bool timer_remove(struct timer *timer)
+/* Takes the timer off that CPU's queue; false: it was not there. Queue locked. */
+LOCAL bool timer_remove_locked(struct timer *timer, int32_t cpu)
+{
+    if (timer->cpu != cpu)
+        return false;
+    tree_remove(&timer_queues[cpu].timers, &timer->node);
+    timer->cpu = -1;
+    return true;
+}
+
+LOCAL void timer_remove(struct timer *timer)
 {
     int32_t cpu = __atomic_load_n(&timer->cpu, __ATOMIC_ACQUIRE);
     if (cpu < 0)
-        return false;
-    struct timer_queue *queue = &timer_queues[cpu];
-    irq_flags_t flags = spin_lock_irq(&queue->lock);
-    bool armed = timer->cpu == cpu; /* else it fired meanwhile */
-    if (armed) {
-        tree_remove(&queue->timers, &timer->node);
-        timer->cpu = -1;
-    }
-    spin_unlock_irq(&queue->lock, flags);
-    return armed;
+        return;
+    irq_flags_t flags = spin_lock_irq(&timer_queues[cpu].lock);
+    (void)timer_remove_locked(timer, cpu); /* else it fired meanwhile */
+    spin_unlock_irq(&timer_queues[cpu].lock, flags);
 }
 
 void timer_arm(struct timer *timer, nanos_t deadline)
@@ -90,7 +93,7 @@ void timer_arm(struct timer *timer, nanos_t deadline)
     struct timer_queue *queue = &timer_queues[this_cpu()->id];
     irq_flags_t flags = spin_lock_irq(&queue->lock);
     timer->deadline = deadline;
-    timer->cpu = this_cpu()->id;
+    timer->cpu = timer->last_cpu = this_cpu()->id;
     tree_insert(&queue->timers, &timer->node, timer_before);
     timer_program_locked(queue);
     spin_unlock_irq(&queue->lock, flags);
@@ -104,23 +107,33 @@ LOCAL void timer_pause(void)
     irqs_restore(irqs);
 }
 
-/* Waits for the timer's function where it runs. On this CPU that is one that called us: it runs with interrupts off.
- * Did it run anywhere? */
-LOCAL bool timer_wait_for_function(const struct timer *timer)
+/* On this CPU it is one that called us: it runs with interrupts off. */
+LOCAL bool timer_runs_on_another_cpu(const struct timer *timer)
 {
-    bool ran = false;
     for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++)
-        for (; timer_queues[cpu].running == timer && cpu != this_cpu()->id; ran = true)
-            timer_pause();
-    return ran;
+        if (timer_queues[cpu].running == timer && cpu != this_cpu()->id)
+            return true;
+    return false;
 }
 
+/*
+ * A function that runs may arm its timer anew, and end before one looks for it: so whether it runs is asked together
+ * with whether it is armed, under the lock of the queue where it was armed last, and again if that was not the last.
+ */
 bool timer_cancel(struct timer *timer)
 {
-    bool armed = timer_remove(timer);
-    while (timer_wait_for_function(timer)) /* which may have armed it anew */
-        armed = timer_remove(timer) || armed;
-    return armed;
+    for (bool armed = false;; timer_pause()) {
+        int32_t cpu = __atomic_load_n(&timer->last_cpu, __ATOMIC_ACQUIRE);
+        bool running = false;
+        if (cpu >= 0) {
+            irq_flags_t flags = spin_lock_irq(&timer_queues[cpu].lock);
+            armed = timer_remove_locked(timer, cpu) || armed;
+            running = timer_queues[cpu].running == timer && cpu != this_cpu()->id;
+            spin_unlock_irq(&timer_queues[cpu].lock, flags);
+        }
+        if (!running && !timer_runs_on_another_cpu(timer) && __atomic_load_n(&timer->last_cpu, __ATOMIC_ACQUIRE) == cpu)
+            return armed;
+    }
 }
 
 unsigned timer_cancel_matching(bool (*matches)(const struct timer *timer, uint64_t context), uint64_t context)

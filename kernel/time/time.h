@@ -32,6 +32,7 @@ struct timer {
     nanos_t deadline;             /* monotonic */
     void (*function)(struct timer *timer);
     int32_t cpu;                  /* where it is armed; -1: not armed */
+    int32_t last_cpu;             /* where it was armed last; -1: never */
 };
 
 void timer_init(struct timer *timer, void (*function)(struct timer *timer));

@@ -84,7 +84,8 @@ def test_pages_agree_with_the_free_lists(debugged):
     _, gdb = debugged("polyglot pages")
     output = gdb.finish()
     blocks = [int(count) for count in re.search(r"pages: ([\d ]+)$", output, re.M)[1].split()]
-    assert sum(count << order for order, count in enumerate(blocks)) == int(re.search(r"^free +(\d+)", output, re.M)[1])
+    magazines = [int(count) for count in re.search(r"magazines: ([\d ]+)$", output, re.M)[1].split()]
+    assert sum(count << order for order, count in enumerate(blocks)) + sum(magazines) == int(re.search(r"^free +(\d+)", output, re.M)[1])
 
 
 def test_printers(debugged):

@@ -386,16 +386,19 @@ class Pages(gdb.Command):
         super().__init__("polyglot pages", gdb.COMMAND_DATA)
 
     def invoke(self, arguments, from_tty):
-        used, free = variable("used_pages"), int(variable("free_pages"))
+        common, magazines = variable("common"), variable("magazines")
+        counts = [common] + [magazine["counts"] for magazine in (magazines[id] for id in range(magazines.type.range()[1] + 1)) if magazine["used"]]
+        used = common["used"]
         print(f"{'use':12} {'pages':>9} {'MB':>8}")
         for use in range(used.type.range()[1] + 1):
             name = enum_name("page_use", use, "PAGE_USE_")
-            count = free if name == "free" else int(used[use])
+            count = sum(int(part["free"] if name == "free" else part["used"][use]) for part in counts)
             print(f"{name:12} {count:9} {count * PAGE_SIZE / (1 << 20):8.1f}")
         print(f"{'total':12} {int(variable('total_pages')):9}")
         lists = variable("free_lists")
         blocks = [sum(1 for _ in list_nodes(lists[order])) for order in range(lists.type.range()[1] + 1)]
         print("free blocks of 1, 2, 4, ... pages: " + " ".join(map(str, blocks)))
+        print("in the CPUs' magazines: " + " ".join(str(int(part["free"])) for part in counts[1:]))
 
 
 class Page(gdb.Command):

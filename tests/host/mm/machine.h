@@ -16,7 +16,15 @@
 #include <tests/host/check.h>
 #include <tests/host/lib/random.h>
 
+#include <arch/x86_64/cpu.h>
+#include <arch/x86_64/irq.h>
 #include <kernel/mm/page.h>
+
+/* The CPU that a test says it runs on. */
+#define MACHINE_CPUS 4
+static struct cpu machine_cpus[MACHINE_CPUS] = { { .id = 0 }, { .id = 1 }, { .id = 2 }, { .id = 3 } };
+static struct cpu *machine_cpu = machine_cpus;
+#define this_cpu() machine_cpu
 
 /* page.c under other names; the wrappers below poison and unpoison. */
 #define page_alloc page_alloc_unpoisoned
@@ -88,6 +96,8 @@ void spin_init(struct spinlock *lock, const char *name, enum lock_rank rank)
 {
     *lock = (struct spinlock)SPINLOCK_INIT(name, (uint32_t)rank);
 }
+
+uint64_t irqs_disable(void) { return 0; }
 
 /* One thread: locks only check their order and pairs. */
 irq_flags_t spin_lock_irq(struct spinlock *lock)

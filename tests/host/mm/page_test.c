@@ -13,9 +13,16 @@ static struct block blocks[FRAMES];
 static size_t block_count;
 static uint8_t owned[FRAMES]; /* 1: some block has the frame */
 
+static void change_cpu(void)
+{
+    if (random_u64() % 40 == 0)
+        machine_cpu = &machine_cpus[random_u64() % MACHINE_CPUS];
+}
+
 /* Allocates and checks that nobody has these frames; false: none left. */
 static bool take(unsigned order, enum page_flags flags)
 {
+    change_cpu();
     struct page *page = page_alloc(order, PAGE_USE_KERNEL, flags);
     if (page == NULL)
         return false;
@@ -35,6 +42,7 @@ static void give_back(size_t index)
 {
     struct block block = blocks[index];
     blocks[index] = blocks[--block_count];
+    change_cpu();
     memset(&owned[page_to_phys(block.page) >> PAGE_SHIFT], 0, 1ULL << block.order);
     page_free(block.page, block.order);
 }
@@ -127,6 +135,79 @@ TEST(promised_pages_are_there)
     give_all_back();
     CHECK_EQUAL(machine_statistics().free, before.free);
     CHECK_EQUAL(machine_statistics().committed, before.committed);
+}
+
+TEST(promised_pages_in_a_magazine_are_not_for_others)
+{
+    enum { PROMISED = 2 * MAGAZINE_SIZE };
+    static struct page *pages[PROMISED];
+    machine_start();
+    for (int given_back = 1; given_back <= PROMISED; given_back++) {
+        CHECK_EQUAL(page_commit(PROMISED), 0);
+        while (take(0, PAGE_NORMAL))
+            ;
+        for (int i = 0; i < given_back; i++)
+            pages[i] = page_alloc(0, PAGE_USE_ANONYMOUS, PAGE_ACCOUNTED);
+        machine_cpu = &machine_cpus[1];
+        for (int i = 0; i < given_back; i++)
+            page_put(pages[i]);
+        CHECK(page_alloc(0, PAGE_USE_KERNEL, PAGE_NORMAL) == NULL);
+        machine_cpu = &machine_cpus[2];
+        for (int i = 0; i < PROMISED; i++)
+            CHECK((pages[i] = page_alloc(0, PAGE_USE_ANONYMOUS, PAGE_ACCOUNTED)) != NULL);
+        for (int i = 0; i < PROMISED; i++)
+            page_put_committed(pages[i]);
+        for (int i = 0; i < 1000; i++)
+            give_back(random_u64() % block_count);
+    }
+    give_all_back();
+}
+
+/* Promises kept, given back and taken again on any CPU, with ordinary users beside them who would like to have all. */
+TEST(promises_beside_ordinary_users)
+{
+    static struct page *kept[FRAMES];
+    machine_start();
+    struct page_statistics before = machine_statistics();
+    uint64_t promised = 0, count = 0, choice = 0;
+    for (int round = 0; round < 600000; round++) {
+        if (random_u64() % 40 == 0) { /* runs that fill and empty magazines */
+            machine_cpu = &machine_cpus[random_u64() % MACHINE_CPUS];
+            choice = random_u64() % 16;
+        }
+        if (choice < 5 && count < promised) {
+            kept[count] = page_alloc(0, PAGE_USE_ANONYMOUS, PAGE_ACCOUNTED);
+            CHECK(kept[count++] != NULL);
+        } else if (choice < 8 && count > 0) {
+            page_put(kept[--count]);
+        } else if (choice == 8 && count > 0) {
+            page_put_committed(kept[--count]);
+            promised--;
+        } else if (choice == 9) {
+            uint64_t more = random_u64() % 300;
+            promised += page_commit(more) == 0 ? more : 0;
+        } else if (choice == 10 && promised > count) {
+            uint64_t less = random_u64() % (MIN(promised - count, 100) + 1);
+            page_uncommit(less);
+            promised -= less;
+        } else if (choice < 14 && round % 50000 < 30000) { /* up to all that is left */
+            (void)take(0, PAGE_NORMAL);
+        } else if (block_count > 0) {
+            give_back(random_u64() % block_count);
+        }
+        struct page_statistics now = machine_statistics();
+        CHECK(now.free >= promised - count);
+        CHECK_EQUAL(now.free, before.free - count - block_count);
+        CHECK_EQUAL(now.committed, before.committed + promised);
+        CHECK_EQUAL(now.used[PAGE_USE_ANONYMOUS], count);
+    }
+    while (count > 0)
+        page_put(kept[--count]);
+    page_uncommit(promised);
+    give_all_back();
+    CHECK_EQUAL(machine_statistics().free, before.free);
+    CHECK_EQUAL(machine_statistics().committed, before.committed);
+    CHECK_EQUAL(machine_statistics().commit_limit, before.commit_limit);
 }
 
 TEST(references)
