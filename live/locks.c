@@ -31,6 +31,7 @@ static const struct lock_class lock_classes[] = {
     { LOCK_RANK_INODE, LOCK_RELEASE, "size and pages are set after the copy" },
     { LOCK_RANK_PIPE, LOCK_RELEASE, "a position moves after the copy" },
     { LOCK_RANK_TTY, LOCK_RELEASE, "a line is taken after the copy" },
+    { LOCK_RANK_DEVICE_FILE, LOCK_RELEASE, "a position moves after the copy" },
     { LOCK_RANK_FILE_TABLE, LOCK_RELEASE, "a slot is set by one store" },
     { LOCK_RANK_ADDRESS_SPACE, LOCK_FATAL, "areas and page tables may differ" },
     { LOCK_RANK_LIVE_PATCH, LOCK_FATAL, "a function's versions may be half linked" },

@@ -47,7 +47,7 @@ static struct profile_session {
     struct profile_sample *ring;
     uint32_t first, count;
     uint64_t lost;
-} session = { .lock = MUTEX_INIT(session.lock, "profile", LOCK_RANK_DEVICE),
+} session = { .lock = MUTEX_INIT(session.lock, "profile", LOCK_RANK_DEVICE_FILE),
               .ring_lock = SPINLOCK_INIT("profile samples", LOCK_RANK_LEAF) };
 
 /* --- taking samples: interrupt context ------------------------------------------------------------ */

@@ -30,11 +30,12 @@ enum lock_rank {
     LOCK_RANK_INODE = 60,     /* inode of a file */
     LOCK_RANK_PIPE = 70,
     LOCK_RANK_TTY = 80,
+    LOCK_RANK_DEVICE_FILE = 85, /* a device's file: held while it copies to and from its callers */
     LOCK_RANK_FILE_TABLE = 90,
     LOCK_RANK_ADDRESS_SPACE = 100, /* a page fault takes it: nothing above may be held over usercopy below it */
     LOCK_RANK_LIVE_PATCH = 104, /* which versions of kernel functions there are */
     LOCK_RANK_LIVE = 105,     /* modules and symbols of the live layer */
-    LOCK_RANK_DEVICE = 110,
+    LOCK_RANK_DEVICE = 110,   /* of a driver's own; not over copies to and from callers: those fault */
     /* spinlocks */
     LOCK_RANK_TIMER = 200,
     LOCK_RANK_PROCESS_TREE = 205, /* which processes there are, their groups and sessions */

@@ -90,7 +90,7 @@ def test_non_maskable_interrupts(boot):
 
 
 PROFILE = r"""
-import errno, os, polyglot
+import errno, mmap, os, polyglot
 polyglot.c("int spin_in_c(int n) { volatile int x = 0; for (int i = 0; i < n; i++) x += i; return x; }")
 
 def spin():
@@ -120,6 +120,10 @@ os.write(device, b"start 1000")
 while not (first := os.read(device, 7)):
     pass
 print("parts", first.split(b"\t")[0].isdigit())
+missing = mmap.mmap(-1, 4096)  # read into a page that is not there yet
+while polyglot.syscall("read", device, missing, 4096) == 0:
+    pass
+print("fault", b"\t" in missing[:])
 os.close(device)  # while it runs
 free = polyglot.memory()["MemFree"]
 for _ in range(50):
@@ -135,4 +139,4 @@ def test_profiler(run_inside):
     text = result.stdout.decode().replace("\r", "")
     assert result.status == 0, text + result.stderr
     assert text.splitlines() == ["live spin_in_c True True True", "callers True", "python True", "ring 3 True", "second True", "table True",
-                                 "parts True", "freed True"], text
+                                 "parts True", "fault True", "freed True"], text
