@@ -15,9 +15,10 @@ def kept(tmp_path):
     module = types.ModuleType("kept")
     exec(compile(SOURCE.read_text(), str(SOURCE), "exec"), module.__dict__)
     module.DIRECTORY = str(tmp_path / "live")
-    module.loaded = []
+    module.loaded, module.plain = [], []
 
-    def build(source):
+    def build(source, keep=False):
+        module.plain += [source] if keep else []
         names, _, needed = source.strip().partition(":")
         missing = set(needed.split()) - {name for text in module.loaded for name in text.partition(":")[0].split()}
         if missing or "broken" in source:
@@ -128,7 +129,7 @@ def test_a_folder_of_sources(kept, tmp_path):
     (folder / "2.c").write_text("b: a")
     (folder / "README").write_text("no source")
     built, skipped = kept.load(folder)
-    assert kept.loaded == ["a:", "b: a"] and skipped == []
+    assert kept.loaded == kept.plain == ["a:", "b: a"] and skipped == []
 
 
 @pytest.mark.parametrize("text", ["nonsense", "{}", '{"language": "c", "names": [1], "uses": [], "order": 1}',

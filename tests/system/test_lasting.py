@@ -63,17 +63,27 @@ def test_definitions_last(second):
     talk.ask("live.square(3), live.area({'x': 3, 'y': 7}), kernel.klog_size()", r"\(1014, 1021, 4242\)")
     # A Python function that live code calls, and a second version of a replaced function.
     talk.ask("polyglot.export('int half(int n)')(lambda n: n // 2); polyglot.c('int quarter(int n) { return half(half(n)); }'); live.quarter(20)", r"\n5\s")
+    # Exported by a decorator, later, and one that cannot be kept; and a plain source.
+    for line in ("@polyglot.export('int eighth(int n)')", "def eighth(n):", "    return n // 8", ""):
+        second.serial.send(line + "\r")
+        second.serial.wait_for(NEXT_PROMPT, timeout=120)
+    talk.ask("polyglot.export('int eighth_again(int n)')(eighth)", r"<function eighth at")
+    talk.ask("(lambda k: polyglot.export('int third(int n)')(lambda n: n // k))(3)", r"third: not kept in /live: it uses variables of the function around it")
+    talk.ask("polyglot.c('int ninth(int n) { return third(third(n)); }'); live.ninth(90)", r"\n10\s")
+    talk.ask("open('/tmp/plain.c', 'w').write('int plain(int n) { return eighth(n) + eighth_again(n); }'); polyglot.load('/tmp/plain.c'); live.plain(80)", r"\n20\s")
     talk.ask("polyglot.replace('klog_size', 'size_t klog_size(void) { return 4243; }', trial=0); live.base = 6")
     # A file that somebody put there, and one that breaks: they cost only themselves.
     talk.ask("""open('/live/00098-worse.c', 'w').write('// polyglot definition: {"language": "c", "order": 98, "names": ["worse"], "uses": []}\\nint worse(void) { return }\\n')""", r"\n\d+\s")
-    talk.die(r"(?s)kept definitions built again: .*quarter is skipped: CompileError.*half.*worse is skipped: CompileError")
+    talk.die(r"(?s)kept definitions built again: .*half, quarter.*ninth is skipped: CompileError.*third.*worse is skipped: CompileError")
     talk.ask("import polyglot; from polyglot import kernel, live")
     talk.ask("live.square(3), live.area({'x': 3, 'y': 7})", r"\(1014, 1021\)")  # variables begin with their first values
-    # Replacements are the kernel's and stay, with their history; exported functions come back when Python exports them again.
+    talk.ask("live.quarter(20), live.plain(80), half(4) if 'half' in dir() else None, eighth(16)", r"\(5, 20, None, 2\)")
+    talk.ask("polyglot.live.source('eighth')", r"polyglot\.export\('int eighth\(int n\)'\)\(eighth\)")
+    talk.ask("polyglot.forget('eighth_again'); len([name for name in __import__('os').listdir('/live') if name.endswith('.py')])", r"(?s)still kept, and using it: plain.*\n2\s")
+    # Replacements are the kernel's and stay, with their history.
     talk.ask("kernel.klog_size(), [(row.version, row.state) for row in polyglot.history('klog_size')]",
              r"\(4243, \[\(0, 'original'\), \(1, 'superseded'\), \(2, 'active'\)\]\)")
     talk.ask("polyglot.restore('klog_size'); kernel.klog_size()", r"\n4242\s")
-    talk.ask("polyglot.export('int half(int n)')(lambda n: n // 2); polyglot.c('int quarter(int n) { return half(half(n)); }'); live.quarter(20)", r"\n5\s")
     talk.ask("[row.source for row in polyglot.history('square')]", r"n \* n \+ base \+ 1000")
     # What is being typed is all that a fault can cost: the file is written whole, and the old one stays until then.
     talk.ask("import os; sorted(os.listdir('/live'))[:3]", r"\[.*\]")

@@ -171,9 +171,9 @@ def _keep(definitions):
             print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
 
 
-def _rebuild(source):
+def _rebuild(source, keep=False):
     """For _kept: a definition again; its own statements (an initialiser that is no constant) run."""
-    _Cell(source, keep=False).run(lambda type, address: None)
+    _Cell(source, keep=keep).run(lambda type, address: None)
 
 
 _kept.builders["c"] = _rebuild

@@ -1,6 +1,7 @@
 """Definitions that last: what was defined at the prompts is kept as source and built again. Frozen as `_kept`.
 
-    builders["c"] = function(source)     a language says how its source becomes part of the kernel; errors are exceptions
+    builders["c"] = function(source, keep=False)   a language says how its source becomes part of the kernel; errors are
+                                         exceptions. keep: record what it defines, since nobody has yet (a plain source)
     record("c", source, ["square"], ["twice"])   after a definition worked: names that it defines, names that it uses
     rebuild()                            after a restart of the world: everything again
     forget("square")                     it is not kept any longer
@@ -404,11 +405,15 @@ def _build(definition):
     builder = _builder(definition.language)
     if definition.language == "replacement":  # of a kernel function, which its source alone does not tell
         builder(definition.names[0], definition.source)
-    else:
+    elif definition.names:
         builder(definition.source)
+    else:
+        builder(definition.source, keep=True)
 
 
 def _builder(language):
+    if language == "python":
+        import _livelayer  # it adds itself
     if language not in builders:
         raise LookupError(f"there is no {language} prompt in this system yet")
     return builders[language]

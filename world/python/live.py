@@ -4,6 +4,7 @@ Frozen as `_livelayer`; the native part is `_live` (world/src/live/native.rs), v
 it by the module polyglot.
 """
 
+import _kept
 import _live
 import errno
 import os
@@ -407,6 +408,7 @@ def export(signature):
     """export("int name(int a)")(function): makes a Python function callable by live code, from threads of Python
 
     An exception in it ends the live call that called it and comes out there. Redefinition replaces it. It is never freed.
+    Its source is kept in /live as other definitions are, if it is one of the prompt's and says all of itself.
         >>> @polyglot.export("int twice(int n)")
         ... def twice(n): return 2 * n
     """
@@ -418,5 +420,67 @@ def export(signature):
     def decorate(function):
         _live.export(name, number, function)
         exported[name] = function
+        if _rebuilt is None:
+            _keep_export(name, signature, function)
+        else:
+            sources[name] = _rebuilt
         return function
     return decorate
+
+
+_rebuilt = None  # the kept definition that is being built again
+
+
+def _keep_export(name, signature, function):
+    import sys
+    try:
+        sources[name] = _source_of_export(signature, function)
+        _kept.record("python", sources[name], [name])
+    except (ValueError, OSError) as error:
+        print(f"{name}: not kept in /live: {error}", file=sys.stderr)
+
+
+def _source_of_export(signature, function):
+    """Python that defines the function and exports it. ValueError: its source alone would not do."""
+    import ast
+    import inspect
+    import textwrap
+    if getattr(function, "__module__", None) != "__main__" or not inspect.isfunction(function):
+        raise ValueError("it is no function that was typed")
+    if function.__closure__:
+        raise ValueError("it uses variables of the function around it")
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        nodes = list(ast.walk(ast.parse(text)))
+    except (OSError, SyntaxError):
+        raise ValueError("its source is not known") from None
+    if function.__name__ == "<lambda>":
+        found = [ast.get_source_segment(text, node) for node in nodes if isinstance(node, ast.Lambda)]
+        if len(found) != 1:
+            raise ValueError("there are several lambdas in its line")
+        return f"import polyglot\n\npolyglot.export({signature!r})({found[0]})\n"
+    node = next((node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == function.__name__), None)
+    if node is None:
+        raise ValueError("its source is not known")
+    lines = text.split("\n")[:node.end_lineno]
+    for decorator in reversed(node.decorator_list):
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("export"):
+            del lines[decorator.lineno - 1:decorator.end_lineno]
+    return "\n".join(["import polyglot", "", *lines, "", f"polyglot.export({signature!r})({node.name})", ""])
+
+
+def _rebuild(source, keep=False):
+    """For _kept: a Python function again, in the prompt's namespace."""
+    global _rebuilt
+    import __main__
+    import linecache
+    code = compile(source, "<kept>", "exec")
+    linecache._register_code(code, source, "<kept>")
+    _rebuilt = None if keep else source
+    try:
+        exec(code, __main__.__dict__)
+    finally:
+        _rebuilt = None
+
+
+_kept.builders["python"] = _rebuild
