@@ -80,12 +80,16 @@ LOCAL void reclaim_scan_saved(struct thread *thread, void *unused)
 /*
  * Is the thread in world code or ring 3, with no call of live code under way, at some moment of this look? Then its kernel stack and its
  * live stack were empty at that moment: what it had there before is gone, and what it enters from the interrupt of this scan on is not retired. The guard first:
- * a thread that has none and is outside later is not in a callback of an old call.
+ * a thread that has none and is outside later is not in a callback of an old call. An interrupt hides the guard: then `live_hidden`
+ * is odd, or another number afterwards.
  */
 LOCAL bool reclaim_is_outside(const struct thread *thread)
 {
-    return __atomic_load_n(&thread->live_guard, __ATOMIC_ACQUIRE) == NULL
-        && __atomic_load_n(&thread->role, __ATOMIC_ACQUIRE) != THREAD_IN_KERNEL;
+    uint32_t hidden = __atomic_load_n(&thread->live_hidden, __ATOMIC_ACQUIRE);
+    return hidden % 2 == 0
+        && __atomic_load_n(&thread->live_guard, __ATOMIC_ACQUIRE) == NULL
+        && __atomic_load_n(&thread->role, __ATOMIC_ACQUIRE) != THREAD_IN_KERNEL
+        && __atomic_load_n(&thread->live_hidden, __ATOMIC_ACQUIRE) == hidden;
 }
 
 /*

@@ -207,7 +207,10 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     struct live_guard *guard = me->live_guard;
     void *gate = me->live_gate;
     me->held_floor = me->held_count;
-    me->live_guard = NULL; /* what is interrupted does not answer for the handler's faults */
+    if (guard != NULL) { /* what is interrupted does not answer for the handler's faults */
+        __atomic_store_n(&me->live_hidden, me->live_hidden + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&me->live_guard, NULL, __ATOMIC_RELEASE);
+    }
     const struct trap_frame *outer = cpu->interrupted;
     cpu->interrupted = frame;
     cpu->interrupt_depth++;
@@ -216,7 +219,10 @@ LOCAL void trap_interrupt(struct trap_frame *frame)
     cpu->interrupt_depth--;
     cpu->interrupted = outer;
     me->held_floor = floor;
-    me->live_guard = guard;
+    if (guard != NULL) {
+        __atomic_store_n(&me->live_guard, guard, __ATOMIC_RELEASE);
+        __atomic_store_n(&me->live_hidden, me->live_hidden + 1, __ATOMIC_RELEASE);
+    }
     me->live_gate = gate;
 }
 

@@ -68,7 +68,7 @@ def twice(n): return 2 * n
 # Faults
 fault = raises("null", polyglot.KernelFault, "write to address 0x0 (a null pointer), in C function crash (sample.c:12)", lambda: live.outer(None))
 equal("attributes", (fault.kind, fault.language, fault.function, fault.line, fault.address), ("write", "C", "crash", 12, 0))
-equal("backtrace", [frame.name for frame in fault.backtrace][:2], ["crash", "outer"])
+equal("backtrace", ([frame.name for frame in fault.backtrace][:2], "outer" in str(fault)), (["crash", "outer"], False))
 raises("divide", polyglot.KernelFault, "division", lambda: live.divide(1, 0))
 raises("stack", polyglot.KernelFault, "stack", lambda: live.deep(0))
 raises("jump", polyglot.KernelFault, "", lambda: kernel.cast("int (*)(int)", 64)(1))
