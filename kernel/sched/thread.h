@@ -52,8 +52,8 @@ struct thread {
     uint32_t live_callback_failed; /* enum live_fault_kind: the world function that live code called has raised */
     void *live_gate;             /* struct live_table_call that is about to begin (live/call.h) */
     void *fpu_live;              /* XSAVE area of live code that the kernel called and that uses the FPU; NULL: none does */
-    uint32_t live_hidden;        /* odd while an interrupt hides live_guard; read by others (live/reclaim.c) */
     uint32_t fpu_trap;           /* the kernel called live code that has not used the FPU yet: CR0.TS is set */
+    uint32_t live_hidden;        /* odd while an interrupt hides live_guard; read by others (live/reclaim.c) */
 
     uint32_t references;         /* atomic */
     int32_t id;                  /* tid; also the pid of a process's first thread */

@@ -231,8 +231,10 @@ class KernelUnwinder(gdb.unwinder.Unwinder):
         if symtab is None or not symtab.filename.endswith(".c"):
             return None
         block = gdb.block_for_pc(pc)
-        while not block.superblock.is_static:  # out of inner blocks and inlined functions
-            block = block.superblock
+        while block is not None and block.superblock is not None and not block.superblock.is_static:
+            block = block.superblock  # out of inner blocks and inlined functions
+        if block is None or block.superblock is None:
+            return None  # no function's
         if pc <= block.start + self.NOP or read_memory(pc, 1)[0] == self.RET:
             return_slot = sp
         elif pc == block.start + self.NOP + self.PUSH_RBP:

@@ -116,6 +116,7 @@ impl Writer<'_> {
                 }
                 self.need(result, by_value);
             }
+            Type::Typedef { name, .. } if name.starts_with("__builtin_") => {} // the compiler has its own
             Type::Typedef { name, of } => {
                 self.need(of, by_value);
                 if !self.without.contains(&*name) && self.typedefs.insert(name.to_string()) {
