@@ -163,10 +163,12 @@ LOCAL void page_add_counts(struct page_counts *sum, const struct page_counts *co
         sum->used[use] += counts->used[use];
 }
 
-/* All counts go to the common ones, and all pages but `keep` of them, or fewer where promises stand for them. */
-LOCAL void magazine_empty(struct magazine *magazine, int64_t keep)
+/*
+ * All counts go to the common ones, and all pages but `keep`; more of them if not enough would go with the promises.
+ * page_lock and the magazine's are held.
+ */
+LOCAL void magazine_empty_locked(struct magazine *magazine, int64_t keep)
 {
-    irq_flags_t irq = spin_lock_irq(&page_lock);
     struct page_counts *mine = &magazine->counts;
     int64_t given = MAX(mine->free - keep, MAX(mine->outstanding, 0));
     for (int64_t i = 0; i < given; i++)
@@ -174,14 +176,26 @@ LOCAL void magazine_empty(struct magazine *magazine, int64_t keep)
     page_add_counts(&common, mine);
     common.free += given - mine->free;
     *mine = (struct page_counts){ .free = mine->free };
+}
+
+LOCAL void magazine_empty(struct magazine *magazine, int64_t keep)
+{
+    irq_flags_t irq = spin_lock_irq(&page_lock);
+    magazine_empty_locked(magazine, keep);
     spin_unlock_irq(&page_lock, irq);
+}
+
+/* Has it a page for such an allocation? Ordinary ones leave those that are promised. */
+LOCAL bool magazine_serves(const struct magazine *magazine, bool promised)
+{
+    return magazine->counts.free > (promised ? 0 : MAX(magazine->counts.outstanding, 0));
 }
 
 /* Takes up to MAGAZINE_BATCH pages that nobody was promised; with `promised`, one that the caller was, first. */
 LOCAL void magazine_fill(struct magazine *magazine, bool promised)
 {
-    magazine_empty(magazine, 0);
     irq_flags_t irq = spin_lock_irq(&page_lock);
+    magazine_empty_locked(magazine, 0);
     if (promised && common.free > 0) {
         magazine_push(magazine, page_take_locked(0));
         magazine->counts.outstanding++;
@@ -240,13 +254,12 @@ LOCAL struct page *page_try_single(enum page_use use, bool accounted)
 {
     irq_flags_t irq;
     struct magazine *magazine = magazine_lock(&irq);
-    struct page_counts *counts = &magazine->counts;
     struct page *page = NULL;
-    if (counts->free <= (accounted ? 0 : MAX(counts->outstanding, 0)))
+    if (!magazine_serves(magazine, accounted))
         magazine_fill(magazine, accounted);
-    if (counts->free > (accounted ? 0 : MAX(counts->outstanding, 0))) {
+    if (magazine_serves(magazine, accounted)) {
         page = magazine_pop(magazine);
-        page_count_taken(page, 0, use, accounted, counts);
+        page_count_taken(page, 0, use, accounted, &magazine->counts);
     }
     magazine_unlock(magazine, irq);
     return page;

@@ -50,18 +50,16 @@ LOCAL void test_queue_up(void *argument)
     mutex_unlock(&test_queue_mutex);
 }
 
-LOCAL void test_sleep_until_equal(volatile int *variable, int value)
-{
-    nanos_t end = clock_monotonic() + 5 * NANOS_PER_SECOND;
-    while (*variable != value && clock_monotonic() < end)
-        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
-}
+/* At most five seconds: the caller looks whether it came true. */
+#define TEST_SLEEP_UNTIL(condition)                                                                     \
+    for (nanos_t end_ = clock_monotonic() + 5 * NANOS_PER_SECOND; !(condition) && clock_monotonic() < end_;) \
+        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false)
 
 LOCAL size_t test_queue_length(void)
 {
     size_t count = 0;
     irq_flags_t flags = spin_lock_irq(&test_queue_mutex.guard);
-    for (struct list *link = test_queue_mutex.waiters.next; link != &test_queue_mutex.waiters; link = link->next)
+    list_for_each(link, &test_queue_mutex.waiters)
         count++;
     spin_unlock_irq(&test_queue_mutex.guard, flags);
     return count;
@@ -77,13 +75,13 @@ KTEST(lock, mutex_serves_in_order)
         KTEST_ASSERT(thread != NULL);
         thread_start(thread);
         thread_put(thread);
-        while (test_queue_length() != (size_t)i + 1) /* they queue up by number */
-            thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
+        TEST_SLEEP_UNTIL(test_queue_length() == (size_t)i + 1); /* they queue up by number */
+        KTEST_EQUAL(test_queue_length(), i + 1);
     }
     KTEST_EQUAL(test_queue_served, 0);
     KTEST_ASSERT(!mutex_try_lock(&test_queue_mutex));
     mutex_unlock(&test_queue_mutex);
-    test_sleep_until_equal(&test_queue_served, QUEUE);
+    TEST_SLEEP_UNTIL(test_queue_served == QUEUE);
     for (int i = 0; i < QUEUE; i++)
         KTEST_EQUAL(test_queue_order[i], i);
 }
@@ -120,12 +118,12 @@ KTEST(lock, wake_one_wakes_one)
         thread_start(thread);
         thread_put(thread);
     }
-    while (!wait_queue_has_waiters(&test_one_queue))
-        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
+    TEST_SLEEP_UNTIL(wait_queue_has_waiters(&test_one_queue));
+    KTEST_ASSERT(wait_queue_has_waiters(&test_one_queue));
     for (int i = 1; i <= WAITERS; i++) {
         test_one_tickets = test_one_tickets + 1;
         wait_queue_wake_one(&test_one_queue);
-        test_sleep_until_equal(&test_one_awake, i);
+        TEST_SLEEP_UNTIL(test_one_awake == i);
         KTEST_EQUAL(test_one_awake, i);
     }
     KTEST_ASSERT(!wait_queue_has_waiters(&test_one_queue));

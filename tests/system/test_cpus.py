@@ -167,4 +167,4 @@ def test_monitor_shows_every_cpu(boot):
         machine.serial.wait_for(r"monitor> \Z", timeout=60)
         machine.serial.send("continue\ra = ''\r" + f"a += '{digits}'\r" * 12 + f"print('round {number}', a == '{digits}' * 12)\r")
         assert machine.serial.wait_for(rf"\nround {number} (\w+)\s", timeout=60)[1] == "True"
-        machine.serial.wait_for(r">>> \Z", timeout=60)
+        machine.serial.wait_for(PROMPT, timeout=60)

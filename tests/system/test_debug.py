@@ -12,6 +12,7 @@ from polyglot_vm.machine import GDB_SCRIPT, gdb_stub
 
 # gdb's output to a pipe is buffered; this line comes out at once.
 GOING_ON = "python print('going on', flush=True)"
+HIT = r"^(?:Thread \d+ hit )?Breakpoint "  # where there are several CPUs gdb names the one
 SYMBOLS = ROOT / "build" / "kernel.debug.elf"
 
 
@@ -113,14 +114,14 @@ def test_breakpoints_in_kernel_and_world(debugged):
                             "backtrace 3", "stepi", "backtrace 3", "polyglot threads", "polyglot backtrace 1", "continue", "info symbol $rip", "detach")
     gdb.wait_for("^going on")
     machine.serial.send("import os; os.getppid()\r")
-    gdb.wait_for(r"^(?:Thread \d+ hit )?Breakpoint 1, sys_getppid")
+    gdb.wait_for(HIT + "1, sys_getppid")
     for _ in range(2):  # at the first line, and one instruction on: process_current() is inlined or called
         gdb.wait_for(r"^#\d .*sys_getppid \(\)")
         gdb.wait_for(r"^#\d .*syscall_dispatch \(")
     gdb.wait_for(r"^ +1 world +running +0 in kernel \w+\+0x\w+$")
     gdb.wait_for(r"^#\d .*syscall_dispatch \(")
     gdb.wait_for(r"^#\d+ .* in world::main \(\)")
-    gdb.wait_for(r"^(?:Thread \d+ hit )?Breakpoint 2, ")
+    gdb.wait_for(HIT + "2, ")
     gdb.wait_for(r"shell::LineEditor>::read in section \.text")
     gdb.finish()
     machine.serial.wait_for(r"^>>> \Z")
@@ -140,4 +141,4 @@ def test_vm_debug_stops_at_the_entry_of_the_kernel():
     result = subprocess.run([VM, "debug"], input="info symbol $rip\nbreak world_start\ncontinue\nbacktrace\nkill\nquit\n",
                             capture_output=True, text=True, timeout=120)
     assert "kernel_entry in section .text" in result.stdout, result.stdout + result.stderr
-    assert re.search(r"^(?:Thread \d+ hit )?Breakpoint 2, world_start", result.stdout, re.M), result.stdout + result.stderr
+    assert re.search(HIT + "2, world_start", result.stdout, re.M), result.stdout + result.stderr
