@@ -23,6 +23,7 @@ MARK = "polyglot definition:"
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
 builders = {}
+_HOMES = {"c": "_c_prompt", "python": "_livelayer", "replacement": "_replacing"}  # modules that add theirs when they are loaded
 
 
 class Definition:
@@ -402,7 +403,7 @@ _versions = {}  # where the search for a free number begins
 
 
 def _build(definition):
-    builder = _builder(definition.language)
+    builder = builder_of(definition.language)
     if definition.language == "replacement":  # of a kernel function, which its source alone does not tell
         builder(definition.names[0], definition.source)
     elif definition.names:
@@ -411,9 +412,10 @@ def _build(definition):
         builder(definition.source, keep=True)
 
 
-def _builder(language):
-    if language == "python":
-        import _livelayer  # it adds itself
+def builder_of(language):
+    """What builds definitions of the language. LookupError: nothing does"""
+    if language not in builders and language in _HOMES:
+        __import__(_HOMES[language])
     if language not in builders:
         raise LookupError(f"there is no {language} prompt in this system yet")
     return builders[language]

@@ -321,9 +321,7 @@ def load(file):
     Returns how many were built; they are kept from then on. One that cannot be built is skipped and said. OSError: the file
     cannot be read; ValueError: it holds no definitions.
     """
-    import _c_prompt
     import _kept
-    import _replacing
     built, skipped = _kept.load(file)
     _kept.report(skipped)
     return len(built)

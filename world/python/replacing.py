@@ -317,7 +317,7 @@ def _restore_live(name, version, force):
     definition = versions[version - 1]
     if definition.language == "c":
         return _replace_live(name, _symbol(name), _declared(name), definition.source, "c", force)
-    _kept.builders[definition.language](definition.source)
+    _kept.builder_of(definition.language)(definition.source)
     _kept.record(definition.language, definition.source, definition.names, definition.uses)
 
 

@@ -153,7 +153,7 @@ fn rebuild(vm: &VirtualMachine) {
     if !c_shell::has_kept() {
         return;
     }
-    let call = || vm.import("_c_prompt", 0).and_then(|_| vm.import("_kept", 0)?.get_attr("rebuild_at_start", vm)?.call((), vm));
+    let call = || vm.import("_kept", 0)?.get_attr("rebuild_at_start", vm)?.call((), vm);
     if let Err(error) = guard(vm, || call().map(drop)) {
         report(vm, error);
     }
