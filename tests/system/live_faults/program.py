@@ -209,6 +209,7 @@ def warm_up():
     for use in objects.uses.values():
         user(use)
     wait_until(lambda: not any(row.name in LOADED for row in report("live")), "the modules of the warm-up are not freed")
+    wait_until(lambda: kernel.live_reclaim_now() == 0, "old versions of the warm-up are not freed")
 
 
 def load(place, chosen):
@@ -224,21 +225,12 @@ def snapshot():
             "replaced": [row for row in open("/proc/polyglot/replacements").read().splitlines() if "\ttrial\t" in row or "\tactive\t" in row]}
 
 
-def changed(before, now):
-    """What is not the same; of pages and objects only what is more: what the warm-up left behind may be freed later."""
-    for what in now:
-        if isinstance(now[what], dict):
-            yield from (f"{what} {key}: {before[what].get(key, 0)} became {count}" for key, count in now[what].items() if count > before[what].get(key, 0))
-        elif now[what] != before[what]:
-            yield f"{what} {before[what]} became {now[what]}"
-
-
 def check_same(before):
     """Modules are freed when no thread can be in them: that takes a moment."""
     end = time.monotonic() + PATIENCE
-    while (found := list(changed(before, snapshot()))) and time.monotonic() < end:
+    while (now := snapshot()) != before and time.monotonic() < end:
         time.sleep(0.1)
-    failures.extend(found)
+    failures.extend(f"{what} {before[what]} became {now[what]}" for what in now if now[what] != before[what])
     if (live.corpus_before, live.corpus_square(9), before_everything) != (4711, 81, [1, 2, 3]):
         failures.append("the namespace is not what it was")
 
