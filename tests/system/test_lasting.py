@@ -79,6 +79,8 @@ def test_definitions_last(second):
     talk.ask("live.square(3), live.area({'x': 3, 'y': 7})", r"\(1014, 1021\)")  # variables begin with their first values
     talk.ask("live.quarter(20), live.plain(80), half(4) if 'half' in dir() else None, eighth(16)", r"\(5, 20, None, 2\)")
     talk.ask("polyglot.live.source('eighth')", r"polyglot\.export\('int eighth\(int n\)'\)\(eighth\)")
+    talk.ask("polyglot.export('int half(int n)')(lambda n: n // 2 + 1); live.half(10)", r"\n6\s")
+    talk.ask("polyglot.restore('half'); live.half(10), [row.state for row in polyglot.history('half')]", r"\(5, \['superseded', 'superseded', 'active'\]\)")
     talk.ask("polyglot.forget('eighth_again'); len([name for name in __import__('os').listdir('/live') if name.endswith('.py')])", r"(?s)still kept, and using it: plain.*\n2\s")
     # Replacements are the kernel's and stay, with their history.
     talk.ask("kernel.klog_size(), [(row.version, row.state) for row in polyglot.history('klog_size')]",

@@ -64,8 +64,7 @@ def restore(name, version=None, trial=5.0, force=False):
 
     0 is the kernel's own. What is not there any more is built again from its source and becomes a new version. ReplaceError.
     """
-    symbol = _symbol(name)
-    if symbol is not None and symbol.origin == _LIVE:
+    if _has_kept_versions(name):
         return _restore_live(name, version, force)
     short = name.rsplit(":", 1)[-1]
     found = {kept.number: kept for kept in _versions.versions(short)}
@@ -96,8 +95,7 @@ def history(name=None):
         for known in _versions.names():
             rows += _kernel_rows(known)
         return Table("history", Row._fields, rows)
-    symbol = _symbol(name)
-    if symbol is not None and symbol.origin == _LIVE:
+    if _has_kept_versions(name):
         rows = _live_rows(name)
     else:
         rows = _kernel_rows(name.rsplit(":", 1)[-1])
@@ -293,6 +291,12 @@ def _users(name, symbol):
     if symbol.users and len(names) < symbol.users:
         names.append(f"{symbol.users - len(names)} module{'s' if symbol.users - len(names) != 1 else ''} that no kept definition names")
     return ", ".join(names)
+
+
+def _has_kept_versions(name):
+    """A live function, or a Python function that was exported: /live has what it was before."""
+    symbol = _symbol(name)
+    return symbol is not None and (symbol.origin == _LIVE or symbol.origin == _WORLD and _kept.history(name) != [])
 
 
 def _live_rows(name):
