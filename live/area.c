@@ -34,7 +34,7 @@ vaddr_t live_area_reserve(uint64_t pages)
     for (unsigned round = 0; round < 2; round++, from = 0) {
         while (from + want <= AREA_PAGES) {
             size_t first = bitmap_find_clear(area_used, AREA_PAGES, from);
-            size_t end = bitmap_find_set(area_used, AREA_PAGES, first);
+            size_t end = bitmap_find_set(area_used, MIN(first + want, AREA_PAGES), first);
             if (end - first >= want) {
                 for (size_t i = 0; i < want; i++)
                     bitmap_set(area_used, first + i);

@@ -6,7 +6,7 @@
     complete(line, end, namespace), explain(name)  for the line editor
 
 A text is compiled (world/src/live/c/cell.rs), its object is linked into the kernel and its definitions count (`_live_c.enter`);
-they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.run`). Compiling and linking is one at a time
+they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.Cell`). Compiling and linking is one at a time
 (_busy); a running call lets others in. The way of one expression is short on purpose: `make bench` measures it.
 """
 
@@ -46,11 +46,11 @@ class CompileError(SyntaxError):
 class Defined:
     """What a source defined: its functions and variables are attributes, as in polyglot.live."""
 
-    def __init__(self, definitions):
-        self._definitions = definitions
+    def __init__(self, cell):
+        self._cell = cell
 
     def _names(self):
-        return [name for names, *_ in self._definitions for name in names if name.isidentifier()]
+        return [name for names, *_ in self._cell.definitions for name in names if name.isidentifier()]
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in self._names():
@@ -62,7 +62,7 @@ class Defined:
         return self._names()
 
     def __repr__(self):
-        return "\n".join(declaration or source for _, _, source, _, declaration, _ in self._definitions)
+        return "\n".join(declaration or source for _, _, source, _, declaration, _ in self._cell.definitions)
 
 
 # --- compile, link, call ---------------------------------------------------------------------------------
@@ -94,34 +94,18 @@ def _members(archive):
         at += 60 + size + size % 2
 
 
-class _Cell:
-    """A source that was compiled and linked: `definitions`, `type` of its value; run() runs its statements."""
-
-    def __init__(self, source, name="", keep=True):
-        with _busy:
-            _load_helpers()
-            error, *found = _live_c.enter(source, name)
-        if error is not None:
-            _refuse(error)
-        self.file, self.definitions, warnings, self.type, self.keeps, self.calls, self.module, self.address = found
-        for warning in warnings:
-            print(CompileError(*warning).report("warning"), file=sys.stderr)
-        if keep and self.definitions:
-            _keep(self.definitions)
-
-    def run(self, value):
-        """Runs the statements; value(type, address) makes the result while its memory is there. KernelFault."""
-        if not self.module:
-            return None
-        if self.calls:  # it may write behind Python's buffers
-            sys.stdout.flush()
-            sys.stderr.flush()
-        try:
-            address = _live_c.run(self.address)
-            return value(self.type, address) if self.type not in ("", "void") else None
-        finally:
-            if not self.keeps:
-                _live.unload(self.module, False)  # refused while a callback of it runs: it stays then
+def _enter(source, name="", keep=True):
+    """Compiles and links a source; its definitions count and are kept. A _live_c.Cell, whose run() or show() runs its statements."""
+    with _busy:
+        _load_helpers()
+        error, cell = _live_c.enter(source, name)
+    if error is not None:
+        _refuse(error)
+    for warning in cell.warnings:
+        print(CompileError(*warning).report("warning"), file=sys.stderr)
+    if keep and cell.defines:
+        _keep(cell.definitions)
+    return cell
 
 
 def _refuse(error):
@@ -173,7 +157,7 @@ def _keep(definitions):
 
 def _rebuild(source, keep=False):
     """For _kept: a definition again; its own statements (an initialiser that is no constant) run."""
-    _Cell(source, keep=keep).run(lambda type, address: None)
+    _enter(source, keep=keep).show()
 
 
 _kept.builders["c"] = _rebuild
@@ -181,11 +165,8 @@ _kept.builders["c"] = _rebuild
 
 # --- from Python -----------------------------------------------------------------------------------------
 
-def _value(type, address):
-    """The Python value of a C type at an address; what is no number is a view, of a copy where the memory will go."""
-    number = _live_c.number(type, address)
-    if number is not None:
-        return number
+def _view(type, address):
+    """A view of what is no number, at an address; of a copy where the memory will go."""
     import _livevalues
     number = _live.type_named(type)
     if number is None:
@@ -203,9 +184,9 @@ def evaluate(source):
     that only defines something gives an object with its functions and variables as attributes; they are names of
     polyglot.live, too. CompileError: the source is refused. LinkError: names are missing. KernelFault: it failed.
     """
-    cell = _Cell(source)
-    value = cell.run(_value)
-    return Defined(cell.definitions) if cell.definitions and cell.type in ("", "void") else value
+    cell = _enter(source)
+    value = cell.run(_view)
+    return Defined(cell) if cell.defines and cell.type in ("", "void") else value
 
 
 # --- the prompt ------------------------------------------------------------------------------------------
@@ -214,7 +195,7 @@ def run_cell(text, name=""):
     """Runs a text and shows its value, or what is wrong with it."""
     import _livelayer
     try:
-        shown = _Cell(text, name).run(_live_c.show)
+        shown = _enter(text, name).show()
     except CompileError as error:
         print(error.report(), file=sys.stderr)
     except (_livelayer.LinkError, OSError) as error:
@@ -322,8 +303,8 @@ def run_program(path, arguments):
     name = os.path.basename(path)
     try:
         with open(path, encoding="utf-8") as file:
-            cell = _Cell(file.read(), name, keep=False)
-        status = cell.run(_value)
+            cell = _enter(file.read(), name, keep=False)
+        status = cell.run(_view)
         main = next((type for names, kind, _, type, *_ in cell.definitions if kind == "function" and "main" in names), None)
         if main is not None:
             status = _call_main(main, [path, *arguments])
@@ -342,6 +323,6 @@ def run_program(path, arguments):
 
 def _call_main(type, arguments):
     if type.endswith("()"):
-        return _Cell("main()", keep=False).run(_value)
+        return _enter("main()", keep=False).run(_view)
     texts = ", ".join('"' + "".join(f"\\{byte:03o}" for byte in argument.encode()) + '"' for argument in arguments)
-    return _Cell(f"static char *arguments__[] = {{{texts}, (char *)0}}; main({len(arguments)}, arguments__)", keep=False).run(_value)
+    return _enter(f"static char *arguments__[] = {{{texts}, (char *)0}}; main({len(arguments)}, arguments__)", keep=False).run(_view)

@@ -16,6 +16,8 @@ import json
 import os
 import sys
 
+from _kept_file import changed, head, read, write_whole
+
 DIRECTORY = "/live"
 SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
 COMMENTS = {"c": "//", "zig": "//", "rust": "//", "python": "#", "bash": "#", "replacement": "//"}
@@ -31,10 +33,11 @@ class Definition:
 
     def __init__(self, language, source, names, uses, order, path=None):
         self.language, self.source, self.order, self.path = language, source, order, path
-        self.names, self.uses = sorted(names), sorted(set(uses) - set(names))
+        self.names = sorted(names)
+        self.uses = sorted(set(uses) - set(names)) if uses else []
 
     def header(self):
-        return f'{{"language": "{self.language}", "order": {self.order}, "names": {_json(self.names)}, "uses": {_json(self.uses)}}}'
+        return head(self.language, self.order, self.names, self.uses)
 
     def text(self):
         return f"{COMMENTS[self.language]} {MARK} {self.header()}\n{self.source.rstrip()}\n"
@@ -44,14 +47,6 @@ class Definition:
 
     def __repr__(self):
         return f"<{self.language} definition of {self.title()}>"
-
-
-def _json(words):
-    """A list of words; json.dumps takes as long as all the rest of a definition."""
-    text = '", "'.join(words)
-    if not words or "\\" in text or not text.isascii() or not text.isprintable() or text.count('"') != 2 * len(words) - 2:
-        return json.dumps(words)
-    return f'["{text}"]'
 
 
 # --- the folder ------------------------------------------------------------------------------------------
@@ -78,7 +73,7 @@ def record(language, source, names, uses=()):
     definition = Definition(language, source, names, uses, _index.highest + 1)
     names = definition.names
     older = _index.covered(names)
-    same = next((other for other in older if other.names == names and other.language == language), None)
+    same = next((other for other in older if other.names == names and other.language == language), None) if older else None
     if same:
         definition.order = same.order
         if same.uses == definition.uses and _has_source(same.path, source):
@@ -89,22 +84,22 @@ def record(language, source, names, uses=()):
         _index.remove(other)
     definition.path = f"{DIRECTORY}/{definition.order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}"
     try:
-        _write(definition.path, definition.text())
+        write_whole(definition.path, definition.text())
     except FileNotFoundError:
         os.makedirs(DIRECTORY, exist_ok=True)
-        _write(definition.path, definition.text())
+        write_whole(definition.path, definition.text())
     for other in older:
         if other.path != definition.path:
             _remove(other.path)
     _index.add(definition)
-    _index.stamp = _stamp()
+    _index.stamp = changed(DIRECTORY)
     return definition
 
 
 def _has_source(path, source):
     """Is that what the file has? It may have been edited."""
     try:
-        return _read(path).source.rstrip() == source.rstrip()
+        return _own_source(read(path)).rstrip() == source.rstrip()
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -117,14 +112,16 @@ class _Index:
         self.stamp, self.highest, self.by_name, self.nameless = None, 0, {}, []
 
     def refresh(self):
-        if self.stamp is None or self.stamp != _stamp():
+        stamp = changed(DIRECTORY)  # of a file's coming, going, or other name
+        if self.stamp != stamp:
             self.__init__()
             for definition in records():
                 self.add(definition)
-            self.stamp = _stamp()
+            self.stamp = stamp
 
     def add(self, definition):
-        self.highest = max(self.highest, definition.order)
+        if definition.order > self.highest:
+            self.highest = definition.order
         if not definition.names:
             self.nameless.append(definition)
         for name in definition.names:
@@ -138,19 +135,12 @@ class _Index:
         """Definitions whose names are all among these."""
         found = list(self.nameless)
         for name in names:
-            found += [one for one in self.by_name.get(name, ()) if one not in found and (len(one.names) == 1 or set(one.names) <= set(names))]
+            if name in self.by_name:
+                found += [one for one in self.by_name[name] if one not in found and (len(one.names) == 1 or set(one.names) <= set(names))]
         return found
 
 
 _index = _Index()
-
-
-def _stamp():
-    """Changes when a file of the folder comes, goes or is renamed."""
-    try:
-        return os.stat(DIRECTORY).st_mtime_ns
-    except FileNotFoundError:
-        return 0
 
 
 def forget(name):
@@ -254,7 +244,7 @@ def save(file, *names, replaced=()):
     for definition in chosen:
         lines.append(f"#= {definition.header()}")
         lines += [" " + line if line else "" for line in definition.source.rstrip().split("\n")]
-    _write(os.fspath(file), "\n".join(lines) + "\n")
+    write_whole(os.fspath(file), "\n".join(lines) + "\n")
     return len(chosen)
 
 
@@ -279,8 +269,7 @@ def load(file):
 def _parse(path):
     """The definitions of a saved set or of one source file."""
     language = _language(path)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = read(path)
     lines = text.split("\n")
     if lines[0] == SAVED:
         return _parse_set(path, lines)
@@ -323,9 +312,13 @@ def _language(path):
 
 def _read(path):
     """The definition in a file of DIRECTORY; None: a source without our first line, which is not ours."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    return _from_text(path, text) if MARK in text.partition("\n")[0] else None
+    text = read(path)
+    return None if _own_source(text) is None else _from_text(path, text)
+
+
+def _own_source(text):
+    first, _, source = text.partition("\n")
+    return source if MARK in first else None
 
 
 def _from_text(path, text):
@@ -344,28 +337,6 @@ def _from_header(path, text, line):
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}, line {line}: a damaged head of a definition ({error})") from None
     return Definition(language, "", names, uses, order, path)
-
-
-def _write(path, text):
-    """Whole or not at all: whatever happens meanwhile, the file is the old or the new one."""
-    folder, slash, name = path.rpartition("/")
-    temporary = f"{folder}{slash}.{name}.new"
-    try:
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            left = text.encode()
-            while left:
-                left = left[os.write(file, left):]
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.replace(temporary, path)
-    except BaseException:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
-        raise
 
 
 def _retire(definition):

@@ -280,7 +280,7 @@ def _replace_live(name, symbol, declared, given, lang, force):
     number = _live.type_named(re.sub(_SPECIFIERS, "", given[own.start:own.body]).strip())
     changed = _check_type(name, name, declared, number, force, users)
     import _c_prompt
-    _c_prompt._Cell(given).run(lambda type, address: None)
+    _c_prompt._enter(given).show()
     if changed and users:
         print(f"live: {name} has another type now; compiled for the old one: {users}", file=sys.stderr)
 

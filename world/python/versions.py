@@ -45,7 +45,7 @@ def note(short, number, source, **about):
         if not is_text:
             with open(stem + ".o", "wb") as file:
                 file.write(source)
-        _kept._write(stem + ".c", f"{MARK}{json.dumps(about)}\n{source if is_text else ''}")
+        _kept.write_whole(stem + ".c", f"{MARK}{json.dumps(about)}\n{source if is_text else ''}")
     except OSError as error:
         _kept._say(f"version {number} of {short} is not kept: {error}")
 

@@ -21,6 +21,7 @@ mod comfort;
 mod exec;
 mod fault;
 mod interrupt;
+mod kept_file;
 mod live;
 mod memory;
 mod natives;

@@ -1,7 +1,7 @@
 //! Building the interpreter and running one program in it, with python3's exit statuses.
 
 use crate::options::{Mode, Options};
-use crate::{fault, live, polyglot, process, shell};
+use crate::{fault, kept_file, live, polyglot, process, shell};
 use rustpython_vm::{
     AsObject, Interpreter, PyResult, Settings, VirtualMachine, common::rc::PyRc, compiler, py_freeze, scope::Scope,
 };
@@ -39,6 +39,7 @@ fn build(settings: Settings) -> Interpreter {
     modules.push(live::namespace::module_def(&builder.ctx));
     modules.extend(process::module_defs(&builder.ctx));
     modules.push(live::prompt::module_def(&builder.ctx));
+    modules.push(kept_file::module_def(&builder.ctx));
     builder
         .add_native_modules(&modules)
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)

@@ -16,7 +16,7 @@ struct Writer<'a> {
     names: &'a HashSet<&'a str>,
     /// What completes a structure behind a pointer when it has a field of that name; "*": all do.
     fields: &'a HashSet<&'a str>,
-    without: &'a HashSet<&'a str>,
+    without: &'a dyn Fn(&str) -> bool,
     text: String,
     /// Records and enumerations that are written, or being written.
     complete: HashSet<TypeId>,
@@ -33,16 +33,16 @@ impl TypeTable {
     }
 
     /// The same where the names of fields are told apart, which name nothing else.
-    pub fn declare_with_fields(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &HashSet<&str>) -> String {
+    pub fn declare_with_fields(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &dyn Fn(&str) -> bool) -> String {
         self.write_declarations(names, fields, without, "")
     }
 
     /// The same for a source that stands in for a kernel file: its statics are meant first.
     pub fn declare_in(&mut self, names: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
-        self.write_declarations(names, names, without, file)
+        self.write_declarations(names, names, &|name| without.contains(name), file)
     }
 
-    fn write_declarations(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
+    fn write_declarations(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &dyn Fn(&str) -> bool, file: &str) -> String {
         let mut writer = Writer {
             table: self,
             file,
@@ -58,7 +58,7 @@ impl TypeTable {
         let mut sorted: Vec<&str> = names.iter().copied().collect();
         sorted.sort_unstable();
         for name in sorted {
-            if !without.contains(name) {
+            if !without(name) {
                 writer.name(name);
             }
         }
@@ -119,7 +119,7 @@ impl Writer<'_> {
             Type::Typedef { name, .. } if name.starts_with("__builtin_") => {} // the compiler has its own
             Type::Typedef { name, of } => {
                 self.need(of, by_value);
-                if !self.without.contains(&*name) && self.typedefs.insert(name.to_string()) {
+                if !(self.without)(&name) && self.typedefs.insert(name.to_string()) {
                     let _ = writeln!(self.text, "typedef {};", self.spell_complete(of, &name));
                 }
             }
@@ -128,7 +128,7 @@ impl Writer<'_> {
                     self.anonymous_enum(id);
                     return;
                 };
-                if !self.without.contains(&*name) && self.complete.insert(id) {
+                if !(self.without)(&name) && self.complete.insert(id) {
                     let _ = writeln!(self.text, "{};", self.table.spell_body(id, ""));
                 }
             }
@@ -152,7 +152,7 @@ impl Writer<'_> {
             }
             return;
         };
-        if self.without.contains(&*name) || self.complete.contains(&id) {
+        if (self.without)(&name) || self.complete.contains(&id) {
             return;
         }
         // Files that only name a structure have an entry of their own for it.

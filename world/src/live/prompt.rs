@@ -44,15 +44,12 @@ impl Outside for World {
         }
     }
 
-    fn declare(&self, names: &[String], fields: &[String], known: &HashSet<&str>) -> String {
+    fn declare(&self, names: &[String], fields: &[String], known: &dyn Fn(&str) -> bool) -> String {
         let asked: HashSet<&str> = names.iter().map(|name| bare(name)).collect();
-        let (mut known, mut macros) = (known.clone(), String::new());
-        for (name, definition) in MACROS.iter().filter(|(name, _)| asked.contains(name)) {
-            if known.insert(name) {
-                macros += &format!("{definition}\n");
-            }
-        }
-        macros + &table().declare_with_fields(&asked, &fields.iter().map(String::as_str).collect(), &known)
+        let macros: Vec<_> = MACROS.iter().filter(|(name, _)| asked.contains(name)).collect();
+        let text: String = macros.iter().filter(|(name, _)| !known(name)).map(|(_, definition)| format!("{definition}\n")).collect();
+        let without = |name: &str| known(name) || macros.iter().any(|(own, _)| *own == name);
+        text + &table().declare_with_fields(&asked, &fields.iter().map(String::as_str).collect(), &without)
     }
 
     fn preprocess(&self, includes: &str) -> Result<String, String> {
@@ -157,7 +154,7 @@ mod _live_c {
     use crate::live::c::session::{Definition, Kind};
     use crate::live::types::{Language, Type, table};
     use crate::live::{call, elf, load, names, values};
-    use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine, convert::ToPyObject};
+    use rustpython_vm::{Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, convert::ToPyObject, pyclass};
     use std::sync::{Mutex, MutexGuard};
 
     /// Prepared and not linked yet. c_prompt.py has one cell at a time in work.
@@ -227,38 +224,98 @@ mod _live_c {
         Ok(())
     }
 
-    /// Compiles a cell, links it, and its definitions count. (None, file, definitions, warnings, type, keeps, calls, module,
-    /// address): the function at `address`, of the module (0: there are no statements), runs its statements; `calls`: they use
-    /// something outside of themselves. A tuple in the first place: the error as in prepare(); a text: why it cannot be linked.
+    /// Compiles a cell, links it, and its definitions count. (None, a Cell), or the error as in prepare(), or as a text why it
+    /// cannot be linked, and None.
     #[pyfunction]
-    fn enter(text: String, file: String, vm: &VirtualMachine) -> PyObjectRef {
+    fn enter(text: String, file: String, vm: &VirtualMachine) -> PyResult<(PyObjectRef, Option<PyRef<Entered>>)> {
         let cell = match cell::prepare(&session(), &text, &World, Flags { no_sse: false, file: &file }) {
             Ok(cell) => cell,
-            Err(error) => return vm.new_tuple((place(&error, vm),)).into(),
+            Err(error) => return Ok((place(&error, vm), None)),
         };
         let linked = match link(&cell) {
             Ok(linked) => linked,
-            Err(refused) => return vm.new_tuple((refused.message,)).into(),
+            Err(refused) => return Ok((refused.message.to_pyobject(vm), None)),
         };
         session().commit(&cell);
         register(&cell, linked.definitions);
-        let list = |rows: Vec<PyObjectRef>| -> PyObjectRef { vm.ctx.new_list(rows).into() };
-        let items = [
-            vm.ctx.none(),
-            cell.file.clone().to_pyobject(vm),
-            list(cell.definitions.iter().map(|one| describe(one, vm)).collect()),
-            list(cell.warnings.iter().map(|one| place(one, vm)).collect()),
-            cell.value_type.clone().to_pyobject(vm),
-            cell.keeps.to_pyobject(vm),
-            linked.calls.to_pyobject(vm),
-            linked.statements.to_pyobject(vm),
-            linked.address.to_pyobject(vm),
-        ];
-        vm.ctx.new_tuple(items.into()).into()
+        let Cell { definitions, warnings, value_type, keeps, .. } = cell;
+        Ok((vm.ctx.none(), Some(Entered { definitions, warnings, value_type, keeps, linked }.into_ref(&vm.ctx))))
     }
 
-    /// Ids of modules, 0: there is none.
-    #[derive(Default)]
+    /// A cell that is linked and counts: `definitions` (`defines`: are there any?) and `warnings` as in prepare(), `type` of its value.
+    #[pyattr]
+    #[pyclass(name = "Cell", module = "_live_c")]
+    #[derive(Debug, PyPayload)]
+    struct Entered {
+        definitions: Vec<Definition>,
+        warnings: Vec<Diagnostic>,
+        value_type: String,
+        keeps: bool,
+        linked: Linked,
+    }
+
+    #[pyclass]
+    impl Entered {
+        #[pygetset]
+        fn definitions(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+            zelf.definitions.iter().map(|one| describe(one, vm)).collect()
+        }
+
+        #[pygetset]
+        fn defines(zelf: &Py<Self>) -> bool {
+            !zelf.definitions.is_empty()
+        }
+
+        #[pygetset]
+        fn warnings(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+            zelf.warnings.iter().map(|one| place(one, vm)).collect()
+        }
+
+        #[pygetset(name = "type")]
+        fn value_type(zelf: &Py<Self>) -> String {
+            zelf.value_type.clone()
+        }
+
+        /// run(view) -> the value of the statements, None if they have none. What is no number is view(type, address), which is
+        /// called while its memory is there. KernelFault.
+        #[pymethod]
+        fn run(zelf: &Py<Self>, view: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+            zelf.run_with(vm, |address| match number(&zelf.value_type, address, vm) {
+                Some(value) => Ok(value),
+                None => view.call((zelf.value_type.clone(), address), vm),
+            })
+        }
+
+        /// The same, as the prompt shows the value: "(int) 42".
+        #[pymethod]
+        fn show(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult {
+            zelf.run_with(vm, |address| Ok(super::show(&zelf.value_type, address).to_pyobject(vm)))
+        }
+    }
+
+    impl Entered {
+        /// Runs the statements as one guarded call; `value` of their address; then they go, unless they keep data.
+        fn run_with(&self, vm: &VirtualMachine, value: impl Fn(u64) -> PyResult) -> PyResult {
+            let Linked { statements, address, calls, .. } = self.linked;
+            if statements == 0 {
+                return Ok(vm.ctx.none());
+            }
+            if calls {
+                crate::shell::flush(vm); // it may write behind Python's buffers
+            }
+            let result = call::call_address(address, vm).and_then(|address| match self.value_type.as_str() {
+                "" | "void" => Ok(vm.ctx.none()),
+                _ => value(address),
+            });
+            if !self.keeps {
+                let _ = load::unload(statements, false); // refused while a callback of it runs: it stays then
+            }
+            result
+        }
+    }
+
+    /// Ids of modules, 0: there is none; `calls`: the statements use something outside of themselves.
+    #[derive(Debug, Default)]
     struct Linked {
         definitions: u64,
         statements: u64,
@@ -284,34 +341,21 @@ mod _live_c {
         Ok(linked)
     }
 
-    /// Runs the statements of a cell, as one guarded call: the address of their value, or 0. KernelFault.
-    #[pyfunction]
-    fn run(address: u64, vm: &VirtualMachine) -> PyResult<u64> {
-        call::call_address(address, vm)
-    }
-
-    /// The number of a type (as the compiler spells it) at an address; None: it is no number.
-    #[pyfunction]
-    fn number(type_text: String, address: u64, vm: &VirtualMachine) -> PyObjectRef {
+    /// The number of a type (as the compiler spells it) at an address.
+    fn number(type_text: &str, address: u64, vm: &VirtualMachine) -> Option<PyObjectRef> {
         let mut table = table();
-        let Some(id) = names::parse(&mut table, &type_text).map(|id| table.strip(id)) else { return vm.ctx.none() };
+        let id = names::parse(&mut table, type_text).map(|id| table.strip(id))?;
         let mut bytes = [0u8; 16];
         let size = table.size_of(id) as usize;
         if size > bytes.len() || control::peek(address, &mut bytes[..size]).is_err() {
-            return vm.ctx.none();
+            return None;
         }
         match table.get(id) {
-            Type::Bool => (bytes[0] != 0).to_pyobject(vm),
-            Type::Int { size, signed, .. } => values::read_int(&bytes, *size, *signed).to_pyobject(vm),
-            Type::Float { size, .. } => values::read_float(&bytes, *size).to_pyobject(vm),
-            _ => vm.ctx.none(),
+            Type::Bool => Some((bytes[0] != 0).to_pyobject(vm)),
+            Type::Int { size, signed, .. } => Some(values::read_int(&bytes, *size, *signed).to_pyobject(vm)),
+            Type::Float { size, .. } => Some(values::read_float(&bytes, *size).to_pyobject(vm)),
+            _ => None,
         }
-    }
-
-    /// The value of a type (as the compiler spells it) at an address, as text: "(int) 42".
-    #[pyfunction]
-    fn show(type_text: String, address: u64) -> String {
-        super::show(&type_text, address)
     }
 
     /// All definitions in their order, as in prepare().

@@ -138,7 +138,7 @@ fn prepare_with(session: &Session, text: &str, outside: &dyn Outside, flags: Fla
         file: file.clone(),
         options,
         headers: None,
-        includes: session.includes(),
+        includes: session.includes().to_owned(),
         pending: Vec::new(),
         steps: Vec::new(),
         shown: None,
@@ -238,7 +238,7 @@ impl<'a> Builder<'a> {
         for (line, text) in &lines {
             self.includes.push_str(&format!("{text}\n"));
             let source = format!("#line {line} \"{}\"\n{text}\n", self.file);
-            let output = compiler::compile(&self.session.includes(), &source, &self.options, false);
+            let output = compiler::compile(self.session.includes(), &source, &self.options, false);
             if let Some(error) = output.error() {
                 return Err(self.diagnostic(error));
             }

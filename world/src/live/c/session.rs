@@ -55,7 +55,7 @@ pub trait Outside {
     /// Declarations in C of those names that it knows ("struct x" for tags), and of what these need; structures
     /// that have one of `fields` are complete. `known`: what is
     /// declared already and must not be again; tags without their keyword.
-    fn declare(&self, names: &[String], fields: &[String], known: &HashSet<&str>) -> String;
+    fn declare(&self, names: &[String], fields: &[String], known: &dyn Fn(&str) -> bool) -> String;
     /// The text behind #include lines, with its #defines. Err: why not.
     fn preprocess(&self, includes: &str) -> Result<String, String>;
 }
@@ -70,7 +70,7 @@ impl Outside for Alone {
         Meaning::Unknown
     }
 
-    fn declare(&self, _: &[String], _: &[String], _: &HashSet<&str>) -> String {
+    fn declare(&self, _: &[String], _: &[String], _: &dyn Fn(&str) -> bool) -> String {
         String::new()
     }
 
@@ -139,6 +139,8 @@ impl Headers {
 pub struct Session {
     pub definitions: Vec<Option<Definition>>,
     by_name: HashMap<String, usize>,
+    /// Lines of the definitions that are #includes.
+    includes: String,
     pub headers: Headers,
     pub cells: u64,
 }
@@ -162,7 +164,11 @@ impl Session {
         for name in &definition.names {
             self.by_name.insert(name.clone(), place);
         }
+        let is_include = definition.kind == Kind::Include;
         self.definitions.push(Some(definition));
+        if is_include {
+            self.find_includes();
+        }
     }
 
     /// False: there is no such name.
@@ -173,14 +179,22 @@ impl Session {
         if let Some(definition) = &mut self.definitions[place] {
             definition.names.retain(|one| one != name);
             if definition.names.is_empty() {
+                let is_include = definition.kind == Kind::Include;
                 self.definitions[place] = None;
+                if is_include {
+                    self.find_includes();
+                }
             }
         }
         true
     }
 
-    pub fn includes(&self) -> String {
-        self.all().filter(|one| one.kind == Kind::Include).map(|one| one.source.clone() + "\n").collect()
+    fn find_includes(&mut self) {
+        self.includes = self.all().filter(|one| one.kind == Kind::Include).map(|one| one.source.clone() + "\n").collect();
+    }
+
+    pub fn includes(&self) -> &str {
+        &self.includes
     }
 
     /// Is a call of this macro a declaration?
@@ -211,9 +225,11 @@ impl Session {
         let mut text = String::new();
         let asked: Vec<String> = work.unknown.iter().filter(|name| !self.headers.names.contains(*name)).cloned().collect();
         if !asked.is_empty() {
-            let names = self.headers.names.iter().chain(self.by_name.keys()).chain(own).map(String::as_str);
-            let pending = pending.iter().flat_map(|one| &one.names).map(String::as_str);
-            text += &outside.declare(&asked, fields, &names.chain(pending).map(bare).collect());
+            // Asked of few names, so that a long session costs no more than a short one.
+            let has = |name: &str| {
+                self.headers.names.contains(name) || self.by_name.contains_key(name) || own.contains(name) || pending.iter().any(|one| one.names.iter().any(|known| known == name))
+            };
+            text += &outside.declare(&asked, fields, &|name| has(name) || TAG_WORDS.iter().any(|tag| has(&format!("{tag} {name}"))));
         }
         let (wanted, mut done) = (work.wanted.clone(), HashSet::new());
         for place in wanted {
@@ -222,6 +238,8 @@ impl Session {
         text
     }
 }
+
+const TAG_WORDS: [&str; 3] = ["struct", "union", "enum"];
 
 /// "struct x" -> "x".
 pub fn bare(name: &str) -> &str {

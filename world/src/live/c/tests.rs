@@ -147,9 +147,9 @@ impl Outside for Kernel {
         if name == "paddr_t" { parse::Meaning::Type } else { parse::Meaning::Unknown }
     }
 
-    fn declare(&self, names: &[String], _: &[String], known: &HashSet<&str>) -> String {
+    fn declare(&self, names: &[String], _: &[String], known: &dyn Fn(&str) -> bool) -> String {
         let all = [("paddr_t", "typedef unsigned long paddr_t;"), ("page_count", "unsigned long page_count(int);"), ("struct page", "struct page { int users; };")];
-        all.iter().filter(|(name, _)| names.iter().any(|asked| asked == name) && !known.contains(bare(name))).map(|(_, text)| format!("{text}\n")).collect()
+        all.iter().filter(|(name, _)| names.iter().any(|asked| asked == name) && !known(bare(name))).map(|(_, text)| format!("{text}\n")).collect()
     }
 
     fn preprocess(&self, _: &str) -> Result<String, String> {

@@ -30,7 +30,7 @@ pub fn choose(
         source += &format!("\n#line {} \"{file}\"\n{}\n#line {} \"{BRANCHES}\"\n", token.line, token.of(text), index + 1);
         source += &format!("extern int __polyglot_branch_{index}[sizeof(1 ? (char *)0 : ({PROBE} *)0)];\n");
     }
-    let output = compiler::compile(&session.includes(), &source, options, false);
+    let output = compiler::compile(session.includes(), &source, options, false);
     if let Some(error) = output.error() {
         let token = directives.iter().rev().find(|token| token.line <= error.line && error.file == file).or(directives.last());
         return Err(super::messages::at_token(file, text, token.copied().unwrap_or(&tokens[0]), &error.text));

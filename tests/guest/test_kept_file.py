@@ -1,0 +1,58 @@
+"""_kept_file, which kept.py writes definitions with: the file is the old or the new one; heads are JSON."""
+
+import json
+import os
+import tempfile
+import unittest
+
+import _kept_file
+
+
+class KeptFile(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.path = os.path.join(self.folder, "00001-a.c")
+
+    def test_a_file_is_written_and_written_again(self):
+        for text in ("int a;\n", "", "int \u00fc; // \U0001f600\n" * 1000, "b"):
+            _kept_file.write_whole(self.path, text)
+            self.assertEqual(_kept_file.read(self.path), text)
+            self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
+
+    def test_what_cannot_be_written_leaves_nothing(self):
+        with self.assertRaises(FileNotFoundError):
+            _kept_file.write_whole(os.path.join(self.folder, "none", "a.c"), "a")
+        os.mkdir(self.path)
+        with self.assertRaises(IsADirectoryError):
+            _kept_file.write_whole(self.path, "a")
+        with self.assertRaises(OSError):
+            _kept_file.write_whole("/", "a")
+        self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
+
+    def test_what_cannot_be_read(self):
+        with self.assertRaises(FileNotFoundError):
+            _kept_file.read(self.path)
+        with open(self.path, "wb") as file:
+            file.write(b"int \xff;")
+        with self.assertRaises(ValueError):
+            _kept_file.read(self.path)
+
+    def test_a_folder_tells_when_it_changed(self):
+        self.assertEqual(_kept_file.changed(os.path.join(self.folder, "none")), 0)
+        before = _kept_file.changed(self.folder)
+        self.assertEqual(before, os.stat(self.folder).st_mtime_ns)
+        os.utime(self.folder, ns=(before, before + 1))
+        self.assertEqual(_kept_file.changed(self.folder), before + 1)
+
+    def test_heads_are_json_whatever_the_names_are(self):
+        for names in (["struct x"], ['a "b", c'], ["back\\slash", "z"], ["\u00fc", "\U0001f600"], [], ["DRIVER(x)", "b"], ['", "'], ["\n\0\x7f"]):
+            head = {"language": "c", "order": 12, "names": names, "uses": ["q", *names]}
+            text = _kept_file.head("c", 12, names, ["q", *names])
+            self.assertEqual(json.loads(text), head)
+            self.assertTrue(text.isascii() and text.isprintable())
+
+
+if __name__ == "__main__":
+    unittest.main()

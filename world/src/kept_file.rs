@@ -1,0 +1,75 @@
+//! The Python module `_kept_file`: what keeping a definition (python/kept.py) asks of files, in one call each.
+//!
+//! Each definition at a prompt is kept, so this is part of its cost: the same in Python, by the functions of `os` and `json`, took as
+//! long as compiling and linking a small C function.
+
+pub(crate) use _kept_file::module_def;
+
+use rustpython_vm::builtins::PyStrRef;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Whatever happens meanwhile, the file is the old or the new one. A signal waits until this is done.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let temporary = path.with_file_name(format!(".{}.new", name.to_string_lossy()));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// A list of strings as JSON, in ASCII.
+fn push_list(text: &mut String, words: &[PyStrRef]) {
+    text.push('[');
+    for (at, word) in words.iter().enumerate() {
+        text.push_str(if at > 0 { ", \"" } else { "\"" });
+        for letter in word.to_string_lossy().chars() {
+            match letter {
+                '"' | '\\' => text.extend(['\\', letter]),
+                ' '..='~' => text.push(letter),
+                _ => text.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+            }
+        }
+        text.push('"');
+    }
+    text.push(']');
+}
+
+#[rustpython_vm::pymodule]
+mod _kept_file {
+    use rustpython_vm::{PyResult, VirtualMachine, builtins::PyStrRef, convert::ToPyException};
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    /// write_whole(path, text): the file is the old or the new one, whatever happens meanwhile. OSError: it is the old one.
+    #[pyfunction]
+    fn write_whole(path: String, text: String, vm: &VirtualMachine) -> PyResult<()> {
+        super::write_whole(Path::new(&path), &text).map_err(|error| error.to_pyexception(vm))
+    }
+
+    /// read(path) -> str: a whole file. OSError; ValueError: it is no UTF-8.
+    #[pyfunction]
+    fn read(path: String, vm: &VirtualMachine) -> PyResult<String> {
+        let bytes = std::fs::read(path).map_err(|error| error.to_pyexception(vm))?;
+        String::from_utf8(bytes).map_err(|error| vm.new_value_error(error.to_string()))
+    }
+
+    /// changed(path) -> nanoseconds: when a folder (or file) was changed; 0: it is not there.
+    #[pyfunction]
+    fn changed(path: String) -> i64 {
+        std::fs::metadata(path).map_or(0, |found| found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec()))
+    }
+
+    /// head(language, order, names, uses) -> str: a dict of these as JSON, in one line.
+    #[pyfunction]
+    fn head(language: PyStrRef, order: u64, names: Vec<PyStrRef>, uses: Vec<PyStrRef>) -> String {
+        let mut text = format!("{{\"language\": \"{}\", \"order\": {order}, \"names\": ", language.to_string_lossy());
+        super::push_list(&mut text, &names);
+        text.push_str(", \"uses\": ");
+        super::push_list(&mut text, &uses);
+        text + "}"
+    }
+}
