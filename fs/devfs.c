@@ -58,9 +58,10 @@ int devfs_register_number(uint32_t mode, uint32_t device, const struct file_ops 
     if (devfs_find(device, is_block, &existing) != NULL)
         return -EEXIST;
     /* The number stays for ever, and so does a live module that has its operations. */
-    uint64_t module = live_module_of((uint64_t)(uintptr_t)ops);
-    if (module != 0 && live_module_get(module) != 0)
-        return -EBUSY; /* it is not loaded yet, or on its way out */
+    uint64_t module;
+    int error = live_module_get_owner(ops, &module);
+    if (error != 0)
+        return error;
     struct device_entry *entry = kmalloc(sizeof(*entry));
     if (entry == NULL) {
         if (module != 0)

@@ -18,7 +18,7 @@ void devfs_init(void);
 /*
  * Registers a driver and makes its node. `name` may have directories ("pts/0").
  * `mode`: S_IFCHR or S_IFBLK, and permissions. A driver may register several
- * numbers; a number stays for ever. 0, -EEXIST, -ENOMEM.
+ * numbers; a number stays for ever. 0, -EEXIST, -ENOMEM, -EBUSY (live_module_get_owner() of the operations).
  * Context: threads, after devfs_init().
  */
 MUST_CHECK int devfs_register(const char *name, uint32_t mode, uint32_t device, const struct file_ops *ops,

@@ -2,11 +2,15 @@
  * The log ring. Lines are kept as text in the form that klog_read() gives, so
  * that reading is copying; the oldest bytes are overwritten.
  */
+#include <abi/errno.h>
 #include <kernel/log.h>
 #include <kernel/sched/lock.h>
+#include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/call.h>
+#include <live/live.h>
 
 #define LOG_RING_SIZE (128 * 1024)
 #define LOG_LINE_SIZE 512
@@ -16,6 +20,7 @@ static struct spinlock log_lock = SPINLOCK_INIT("log", LOCK_RANK_LOG);
 static char ring[LOG_RING_SIZE];
 static uint64_t written; /* bytes ever; the ring holds the last LOG_RING_SIZE */
 static struct log_sink *sinks;
+static const struct thread *in_live_sink; /* who calls one: what it logs meanwhile goes no further than the ring */
 static int console_level = LOG_WARNING;
 
 void klog_set_console_level(int level) { console_level = level; }
@@ -24,6 +29,17 @@ LOCAL void log_append(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         ring[written++ % LOG_RING_SIZE] = text[i];
+}
+
+LOCAL void log_give_sink_locked(struct log_sink *sink, const char *text, size_t length)
+{
+    if (!live_call_is_needed((uint64_t)(uintptr_t)sink->write)) {
+        sink->write(text, length);
+        return;
+    }
+    in_live_sink = thread_current();
+    LIVE_CALL(sink->write, 0, text, length);
+    in_live_sink = NULL;
 }
 
 void vklog(enum log_level level, const char *module, const char *format, va_list arguments)
@@ -37,11 +53,15 @@ void vklog(enum log_level level, const char *module, const char *format, va_list
     if (length > (int)sizeof line - 2)
         length = (int)sizeof line - 2;
     line[length++] = '\n';
+    if (level != LOG_EMERGENCY && __atomic_load_n(&in_live_sink, __ATOMIC_RELAXED) == thread_current()) {
+        log_append(line, (size_t)length); /* it has the lock */
+        return;
+    }
     irq_flags_t flags = spin_lock_irq(&log_lock);
     log_append(line, (size_t)length);
     if ((int)level <= console_level)
         for (struct log_sink *sink = sinks; sink != NULL; sink = sink->next)
-            sink->write(line + 3, (size_t)length - 3); /* without "<n>" */
+            log_give_sink_locked(sink, line + 3, (size_t)length - 3); /* without "<n>" */
     spin_unlock_irq(&log_lock, flags);
 }
 
@@ -53,12 +73,49 @@ void klog(enum log_level level, const char *module, const char *format, ...)
     va_end(arguments);
 }
 
-void klog_add_sink(struct log_sink *sink)
+/* The link that leads to the sink, or the one at the end of the list. */
+LOCAL struct log_sink **log_find_link_locked(const struct log_sink *sink)
 {
+    struct log_sink **link = &sinks;
+    while (*link != NULL && *link != sink)
+        link = &(*link)->next;
+    return link;
+}
+
+int klog_add_sink(struct log_sink *sink)
+{
+    uint64_t module;
+    int error = live_module_get_owner(sink, &module);
+    if (error != 0)
+        return error;
     irq_flags_t flags = spin_lock_irq(&log_lock);
-    sink->next = sinks;
-    sinks = sink;
+    if (*log_find_link_locked(sink) != NULL) {
+        error = -EEXIST;
+    } else {
+        sink->module = module;
+        sink->next = sinks;
+        sinks = sink;
+    }
     spin_unlock_irq(&log_lock, flags);
+    if (error != 0 && module != 0)
+        live_module_put(module);
+    return error;
+}
+
+int klog_remove_sink(struct log_sink *sink)
+{
+    uint64_t module = 0;
+    irq_flags_t flags = spin_lock_irq(&log_lock);
+    struct log_sink **link = log_find_link_locked(sink);
+    int error = *link == NULL ? -ENOENT : 0;
+    if (error == 0) {
+        *link = sink->next;
+        module = sink->module;
+    }
+    spin_unlock_irq(&log_lock, flags);
+    if (module != 0)
+        live_module_put(module);
+    return error;
 }
 
 /* Where the oldest whole line among the last `size` bytes starts. log_lock held. */

@@ -33,15 +33,20 @@ size_t klog_size(void);
 void klog_set_console_level(int level);
 
 /*
- * Where log lines go besides the ring. `write` is called with interrupts off, in
- * any context, may not sleep or log. Registered once, never removed.
+ * Where log lines go besides the ring. `write` is called with the log's lock held and interrupts off, in
+ * any context, may not sleep or log. A live one is called under a guard (live/call.h); the report of its fault is in the ring only.
  */
 struct log_sink {
     const char *name;
     void (*write)(const char *text, size_t length);
-    struct log_sink *next; /* the log's */
+    struct log_sink *next; /* the log's, and */
+    uint64_t module;       /* the live module that it holds */
 };
-void klog_add_sink(struct log_sink *sink);
+/* A live module in whose memory the sink lies is held until klog_remove_sink(). 0; -EEXIST; -EBUSY: the module is not loaded yet, or on its way
+ * out. Context: boot and threads. */
+MUST_CHECK int klog_add_sink(struct log_sink *sink);
+/* `write` does not run any more when this returns. 0 or -ENOENT. Context: threads. */
+MUST_CHECK int klog_remove_sink(struct log_sink *sink);
 
 /*
  * A broken invariant: stops all CPUs, prints the text, registers and a

@@ -229,6 +229,22 @@ void live_heap_free_module(uint64_t module)
         heap_release_memory(block);
 }
 
+LOCAL int heap_compare_inside(const void *key, const struct tree_node *node)
+{
+    uint64_t wanted = *(const uint64_t *)key;
+    const struct heap_block *block = container_of(node, struct heap_block, node);
+    return wanted < block->address ? -1 : wanted - block->address >= block->size;
+}
+
+uint64_t live_heap_owner(uint64_t address)
+{
+    irq_flags_t flags = spin_lock_irq(&heap_lock);
+    struct tree_node *node = tree_find(&heap_blocks, &address, heap_compare_inside);
+    uint64_t module = node == NULL ? 0 : container_of(node, struct heap_block, node)->module;
+    spin_unlock_irq(&heap_lock, flags);
+    return module;
+}
+
 void live_heap_count(uint64_t module, uint64_t *blocks, uint64_t *bytes)
 {
     *blocks = *bytes = 0;

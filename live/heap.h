@@ -15,6 +15,8 @@ MUST_CHECK void *live_heap_resize(void *pointer, size_t size, uint64_t caller);
 void live_heap_give(void *pointer);
 /* Frees what a module took. From live_module_on_free(). */
 void live_heap_free_module(uint64_t module);
+/* The module whose block `address` lies in; 0: no module's. Context: any. */
+uint64_t live_heap_owner(uint64_t address);
 /* Blocks and bytes in use: all modules' if `module` is UINT64_MAX. */
 void live_heap_count(uint64_t module, uint64_t *blocks, uint64_t *bytes);
 

@@ -22,7 +22,7 @@ void live_init(void)
     live_module_on_free(live_cancel_timers); /* before their memory goes */
     live_module_on_free(live_heap_free_module);
     live_module_on_free(live_call_free_module);
-    report_set_live(&report_writers);
+    KASSERT(report_set_live(&report_writers) == 0);
     live_reclaim_init();
     if (live_fpu_add_cpu() != 0)
         panic("live: no memory for FPU areas");

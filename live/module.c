@@ -8,6 +8,7 @@
 #include <lib/atomic.h>
 #include <lib/string.h>
 #include <live/guard.h>
+#include <live/heap.h>
 #include <live/linker.h>
 
 #define MODULE_BUCKETS 1024
@@ -302,6 +303,15 @@ int live_module_get(uint64_t id)
         module->holders++;
     mutex_unlock(&live_mutex);
     return module == NULL ? -ENOENT : 0;
+}
+
+int live_module_get_owner(const void *table, uint64_t *module)
+{
+    uint64_t address = (uint64_t)(uintptr_t)table;
+    *module = live_module_of(address);
+    if (*module == 0)
+        *module = live_heap_owner(address);
+    return *module != 0 && live_module_get(*module) != 0 ? -EBUSY : 0;
 }
 
 void live_module_put(uint64_t id)

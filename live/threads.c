@@ -78,6 +78,7 @@ struct live_inside {
     int32_t thread;      /* 0: nobody */
     char name[THREAD_NAME_SIZE];
     bool is_kernel_thread;
+    bool again;          /* an interrupt hid a thread's guards from this look */
 };
 
 /* Is it one of the thread's guards, whole and on a stack of its? What another CPU changes meanwhile can make it wrong, never wild. */
@@ -95,6 +96,7 @@ LOCAL void live_look_inside(struct thread *thread, void *context)
     struct live_inside *inside = context;
     if (inside->thread != 0 || thread->state == THREAD_DEAD || thread->state == THREAD_NEW)
         return;
+    const uint32_t hidden = __atomic_load_n(&thread->live_hidden, __ATOMIC_ACQUIRE);
     const struct live_guard *guard = __atomic_load_n(&thread->live_guard, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; i < MAX_GUARDS && live_guard_is_readable(thread, (uint64_t)(uintptr_t)guard); i++, guard = guard->outer) {
         if (guard->function == 0 || live_module_of(live_function_code(guard->function)) != inside->module)
@@ -104,12 +106,25 @@ LOCAL void live_look_inside(struct thread *thread, void *context)
         __builtin_memcpy(inside->name, thread->name, sizeof inside->name);
         return;
     }
+    if (hidden % 2 != 0 || __atomic_load_n(&thread->live_hidden, __ATOMIC_ACQUIRE) != hidden)
+        inside->again = true;
+}
+
+/* Who is in the module: looks until no interrupt is in the way. (One that lasts is live code's, and ended by the watchdog.) */
+LOCAL struct live_inside live_find_inside(uint64_t module)
+{
+    for (;;) {
+        struct live_inside inside = { .module = module };
+        thread_for_each(live_look_inside, &inside);
+        if (inside.thread != 0 || !inside.again)
+            return inside;
+        thread_yield();
+    }
 }
 
 bool live_module_is_entered(uint64_t module, struct message *message)
 {
-    struct live_inside inside = { .module = module };
-    thread_for_each(live_look_inside, &inside);
+    const struct live_inside inside = live_find_inside(module);
     if (inside.thread == 0)
         return false;
     if (inside.is_kernel_thread)
@@ -122,8 +137,7 @@ bool live_module_is_entered(uint64_t module, struct message *message)
 /* The first kernel thread that runs in the module, with a reference; NULL: none. */
 LOCAL struct thread *live_find_kernel_thread(uint64_t module)
 {
-    struct live_inside inside = { .module = module };
-    thread_for_each(live_look_inside, &inside);
+    const struct live_inside inside = live_find_inside(module);
     return inside.thread != 0 && inside.is_kernel_thread ? thread_find(inside.thread) : NULL;
 }
 

@@ -76,7 +76,8 @@ LOCAL int live_unload_begin(uint64_t id, bool force, unsigned drivers, struct li
         return -EBUSY;
     }
     if (module->holders > drivers) {
-        message_add(message, "%s (module %llu) is held by a replacement", module->name, (unsigned long long)id);
+        message_add(message, "%s (module %llu) is held: by a replacement, or a table that the kernel keeps (operations in /dev, a terminal's "
+                    "port: tty_detach(), a sink of the log: klog_remove_sink(), writers of reports: report_set_live(NULL))", module->name, (unsigned long long)id);
         return -EBUSY;
     }
     if (!force && live_unload_count_users(module, message) + live_module_is_entered(id, message) != 0)

@@ -190,8 +190,8 @@ LOCAL bool console_init_screen(uint16_t columns, uint16_t rows)
     console.pending = true;
     thread_start(thread);
     thread_put(thread);
-    tty_attach(&console_port);
-    klog_add_sink(&sink);
+    KASSERT(tty_attach(&console_port) == 0);
+    KASSERT(klog_add_sink(&sink) == 0);
     return true;
 }
 

@@ -57,5 +57,5 @@ void console_init_early(void)
         return;
     utf8_decoder_init(&early.decoder);
     early.page_tables = cpu_read_cr3();
-    klog_add_sink(&sink);
+    KASSERT(klog_add_sink(&sink) == 0);
 }

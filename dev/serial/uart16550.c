@@ -284,7 +284,7 @@ void serial_init_early(void)
     serial_set(SERIAL_FIFO_CONTROL, SERIAL_FIFO_SETUP);
     serial_set(SERIAL_MODEM_CONTROL, SERIAL_DTR | SERIAL_RTS | SERIAL_OUT2);
     serial.present = true;
-    klog_add_sink(&sink);
+    KASSERT(klog_add_sink(&sink) == 0);
 }
 
 bool serial_is_present(void) { return serial.present; }
@@ -298,11 +298,11 @@ void serial_init(void)
     int error = irq_register_isa(SERIAL_IRQ, "serial", serial_interrupt, NULL);
     if (error != 0) {
         klog(LOG_ERROR, "serial", "interrupt %d: error %d; output only", SERIAL_IRQ, -error);
-        tty_attach(&serial_port);
+        KASSERT(tty_attach(&serial_port) == 0);
         return;
     }
     serial.interrupts = true;
-    tty_attach(&serial_port);
+    KASSERT(tty_attach(&serial_port) == 0);
     irq_flags_t flags = spin_lock_irq(&serial.lock);
     serial_enable_locked(SERIAL_ENABLE_RECEIVE | SERIAL_ENABLE_LINE_STATUS, true);
     spin_unlock_irq(&serial.lock, flags);

@@ -4,6 +4,7 @@
 #include <abi/constants.h>
 #include <dev/tty/column_width.h>
 #include <lib/string.h>
+#include <live/call.h>
 
 #define LINE_BELL '\a'
 
@@ -177,7 +178,7 @@ LOCAL void line_emit(struct line *line, const char *text, size_t size)
     while (size > 0) {
         size_t used;
         size_t produced = line_process_output(line, (const uint8_t *)text, size, &used, out, sizeof(out));
-        line->ops->emit(line->context, out, produced);
+        LIVE_CALL(line->ops->emit, 0, line->context, out, produced);
         text += used;
         size -= used;
     }
@@ -333,7 +334,7 @@ LOCAL bool line_accepts(struct line *line, bool delimiter)
     }
     if (line_has(line->termios.c_iflag, IMAXBEL) && canonical) {
         const uint8_t bell = LINE_BELL;
-        line->ops->emit(line->context, &bell, 1);
+        LIVE_CALL(line->ops->emit, 0, line->context, &bell, 1);
     }
     return false;
 }
@@ -429,7 +430,7 @@ LOCAL unsigned line_receive_signal(struct line *line, uint8_t byte)
         return event;
     if (!line_has(line->termios.c_lflag, NOFLSH)) {
         line_flush_input(line);
-        line->ops->flush_output(line->context);
+        LIVE_CALL(line->ops->flush_output, 0, line->context);
     }
     if (line->stopped) {
         line->stopped = false;
@@ -493,7 +494,7 @@ unsigned line_receive_break(struct line *line)
         return LINE_EVENT_NONE;
     if (line_has(line->termios.c_iflag, BRKINT)) {
         line_flush_input(line);
-        line->ops->flush_output(line->context);
+        LIVE_CALL(line->ops->flush_output, 0, line->context);
         return LINE_EVENT_INTERRUPT;
     }
     return line_take(line, 0);

@@ -33,7 +33,7 @@ enum line_event {
     LINE_EVENT_RESTART = 16     /* output may go on: wake writers */
 };
 
-/* What the discipline does to the terminal, from within line_receive(). */
+/* What the discipline does to the terminal, from within line_receive(). Live functions are called under a guard (live/call.h). */
 struct line_ops {
     void (*emit)(void *context, const uint8_t *bytes, size_t size); /* echo */
     void (*flush_output)(void *context); /* drop what is not yet sent: a signal without NOFLSH */

@@ -50,6 +50,8 @@ void rescue_count_interrupts(const uint8_t *bytes, size_t size);
 void rescue_note_read(void);
 
 /* With the lock held. */
+void tty_write_ports_locked(struct tty *tty, const uint8_t *bytes, size_t size);
+size_t tty_output_pending_locked(struct tty *tty); /* bytes that the slowest port has not sent yet */
 void tty_flush_output_locked(struct tty *tty);
 void tty_update_throttle_locked(struct tty *tty);
 

@@ -2,6 +2,7 @@
 #include <dev/tty/private.h>
 #include <dev/tty/rescue.h>
 #include <kernel/time/time.h>
+#include <live/call.h>
 
 #define CTRL_C 3
 
@@ -20,14 +21,14 @@ bool rescue_key_pressed(void)
 {
     if (rescue_ops == NULL)
         return false;
-    rescue_ops->key_pressed();
+    LIVE_CALL(rescue_ops->key_pressed, 0);
     return true;
 }
 
 /* From tty_receive_bytes(). True: the bytes are taken. */
 bool rescue_take_input(const uint8_t *bytes, size_t size)
 {
-    return rescue_ops != NULL && rescue_ops->receive(bytes, size);
+    return rescue_ops != NULL && LIVE_CALL(rescue_ops->receive, false, bytes, size);
 }
 
 /* Of bytes on their way to the tty. */
@@ -39,7 +40,7 @@ void rescue_count_interrupts(const uint8_t *bytes, size_t size)
         if (rescue_interrupts == 0)
             rescue_first_interrupt = clock_monotonic();
         rescue_interrupts++;
-        rescue_ops->interrupt_typed(rescue_interrupts);
+        LIVE_CALL(rescue_ops->interrupt_typed, 0, rescue_interrupts);
     }
 }
 

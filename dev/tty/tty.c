@@ -13,6 +13,8 @@
 #include <kernel/time/time.h>
 #include <kernel/vfs/poll.h>
 #include <lib/string.h>
+#include <live/call.h>
+#include <live/live.h>
 
 #define TTY_CHUNK 128          /* bytes handled in one go with interrupts off */
 #define TTY_WRITABLE 256       /* poll: room for this much */
@@ -38,10 +40,13 @@ struct tty *tty_from_file(struct file *file) { return file->private_data; }
 
 LOCAL struct tty_port *tty_port_from_link(struct list *link) { return container_of(link, struct tty_port, link); }
 
-LOCAL void tty_write_ports_locked(struct tty *tty, const uint8_t *bytes, size_t size)
+void tty_write_ports_locked(struct tty *tty, const uint8_t *bytes, size_t size)
 {
-    list_for_each(link, &tty->ports)
-        tty_port_from_link(link)->write(bytes, size);
+    list_for_each(link, &tty->ports) {
+        struct tty_port *port = tty_port_from_link(link);
+        if (port->write != NULL)
+            LIVE_CALL(port->write, 0, bytes, size);
+    }
 }
 
 /* What the slowest port takes. */
@@ -51,21 +56,28 @@ LOCAL size_t tty_output_room_locked(struct tty *tty)
 
     list_for_each(link, &tty->ports) {
         struct tty_port *port = tty_port_from_link(link);
-        if (port->room != NULL)
-            room = MIN(room, port->room());
+        size_t of_port = port->room == NULL ? SIZE_MAX : LIVE_CALL(port->room, SIZE_MAX); /* one that faults must not stop the others */
+        room = MIN(room, of_port);
     }
     return room;
 }
 
-LOCAL bool tty_output_is_pending(struct tty *tty)
+size_t tty_output_pending_locked(struct tty *tty)
 {
-    bool pending = false;
-    irq_flags_t flags = spin_lock_irq(&tty->lock);
+    size_t count = 0;
 
     list_for_each(link, &tty->ports) {
         struct tty_port *port = tty_port_from_link(link);
-        pending = pending || (port->pending != NULL && port->pending() > 0);
+        size_t of_port = port->pending == NULL ? 0 : LIVE_CALL(port->pending, 0);
+        count = MAX(count, of_port);
     }
+    return count;
+}
+
+LOCAL bool tty_output_is_pending(struct tty *tty)
+{
+    irq_flags_t flags = spin_lock_irq(&tty->lock);
+    bool pending = tty_output_pending_locked(tty) > 0;
     spin_unlock_irq(&tty->lock, flags);
     return pending;
 }
@@ -75,7 +87,7 @@ void tty_flush_output_locked(struct tty *tty)
     list_for_each(link, &tty->ports) {
         struct tty_port *port = tty_port_from_link(link);
         if (port->flush != NULL)
-            port->flush();
+            LIVE_CALL(port->flush, 0);
     }
 }
 
@@ -85,11 +97,48 @@ int tty_drain(struct tty *tty) { return WAIT_EVENT(&tty->writers, !tty_output_is
 LOCAL void tty_emit(void *context, const uint8_t *bytes, size_t size) { tty_write_ports_locked(context, bytes, size); }
 LOCAL void tty_flush_from_line(void *context) { tty_flush_output_locked(context); }
 
-void tty_attach(struct tty_port *port)
+LOCAL bool tty_is_attached_locked(const struct tty_port *port)
 {
+    list_for_each(link, &tty_console.ports)
+        if (tty_port_from_link(link) == port)
+            return true;
+    return false;
+}
+
+int tty_attach(struct tty_port *port)
+{
+    uint64_t module;
+    int error = live_module_get_owner(port, &module);
+    if (error != 0)
+        return error;
     irq_flags_t flags = spin_lock_irq(&tty_console.lock);
-    list_append(&tty_console.ports, &port->link);
+    if (tty_is_attached_locked(port)) {
+        error = -EEXIST;
+    } else {
+        port->module = module; /* first: a wild pointer faults here, where nothing is changed yet */
+        list_append(&tty_console.ports, &port->link);
+    }
     spin_unlock_irq(&tty_console.lock, flags);
+    if (error != 0 && module != 0)
+        live_module_put(module);
+    return error;
+}
+
+int tty_detach(struct tty_port *port)
+{
+    uint64_t module = 0;
+    irq_flags_t flags = spin_lock_irq(&tty_console.lock);
+    int error = tty_is_attached_locked(port) ? 0 : -ENOENT;
+    if (error == 0) {
+        list_remove(&port->link);
+        module = port->module;
+    }
+    if (tty_console.last_input == port)
+        tty_console.last_input = NULL;
+    spin_unlock_irq(&tty_console.lock, flags);
+    if (module != 0)
+        live_module_put(module);
+    return error;
 }
 
 /* Stops the ports when the buffer is nearly full, lets them go on when a good part is free. With IXOFF the
@@ -105,7 +154,7 @@ void tty_update_throttle_locked(struct tty *tty)
     list_for_each(link, &tty->ports) {
         struct tty_port *port = tty_port_from_link(link);
         if (port->throttle != NULL)
-            port->throttle(throttle);
+            LIVE_CALL(port->throttle, 0, throttle);
     }
     if (tty->line.termios.c_iflag & IXOFF)
         tty_write_ports_locked(tty, &tty->line.termios.c_cc[throttle ? VSTOP : VSTART], 1);

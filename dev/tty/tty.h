@@ -5,7 +5,7 @@
  * terminal of the process that opens it.
  *
  *     tty_init();                 registers the devices
- *     tty_attach(&port);          before or after
+ *     tty_attach(&port);          before or after; tty_detach(&port)
  *     tty_receive(&port, bytes, n);      from a port's interrupt handler
  *
  * Signals from the keyboard are sent in the interrupt, so Ctrl-C works while a
@@ -23,7 +23,8 @@ struct process;
 struct tty;
 
 /* A device behind the tty. The functions are called with the tty's lock held and interrupts off: they
- * neither sleep nor call the tty. NULL functions: no such ability. */
+ * neither sleep nor call the tty. NULL functions: no such ability. Live ones are called under a guard (live/call.h); the tty does without one
+ * that is switched off: the others go on. */
 struct tty_port {
     const char *name;
     void (*write)(const uint8_t *bytes, size_t size); /* what exceeds room() is lost */
@@ -32,6 +33,7 @@ struct tty_port {
     void (*flush)(void);           /* drops those */
     void (*throttle)(bool on);     /* on: keep input back, the tty's buffer is full */
     struct list link;              /* the tty's */
+    uint64_t module;               /* the tty's: the live module that it holds while the port is attached */
 };
 
 /* Boot step: makes the tty's buffers and registers /dev/console, /dev/tty, /dev/tty1, /dev/ttyS0. */
@@ -41,8 +43,11 @@ void tty_init(void);
  * Context: threads; nobody may have the tty open. */
 void tty_reset(void);
 
-/* Adds a port, for ever. Context: boot and threads. */
-void tty_attach(struct tty_port *port);
+/* Adds a port. A live module in whose memory it lies is held until tty_detach(). 0; -EEXIST: it is attached; -EBUSY: its module is not loaded
+ * yet, or on its way out. Context: boot and threads. */
+MUST_CHECK int tty_attach(struct tty_port *port);
+/* Takes it off: none of its functions runs any more when this returns. 0, or -ENOENT: it is not attached. Context: threads. */
+MUST_CHECK int tty_detach(struct tty_port *port);
 
 /* Input from a port. Context: any but with a lock of rank LOCK_RANK_SIGNAL or higher held. Returns how many
  * bytes may come at once from now on without loss; 0: throttle() was called. */

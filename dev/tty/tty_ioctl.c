@@ -179,9 +179,7 @@ LOCAL isize_t tty_flow(struct tty *tty, uint64_t action)
         break;
     case TCIOFF:
     case TCION:
-        list_for_each(link, &tty->ports)
-            container_of(link, struct tty_port, link)->write(
-                &tty->line.termios.c_cc[action == TCIOFF ? VSTOP : VSTART], 1);
+        tty_write_ports_locked(tty, &tty->line.termios.c_cc[action == TCIOFF ? VSTOP : VSTART], 1);
         break;
     default:
         error = -EINVAL;
@@ -203,14 +201,8 @@ LOCAL isize_t tty_set_winsize(struct tty *tty, struct user_ptr argument)
 
 LOCAL size_t tty_count_output(struct tty *tty)
 {
-    size_t count = 0;
     irq_flags_t flags = spin_lock_irq(&tty->lock);
-
-    list_for_each(link, &tty->ports) {
-        struct tty_port *port = container_of(link, struct tty_port, link);
-        if (port->pending != NULL)
-            count = MAX(count, port->pending());
-    }
+    size_t count = tty_output_pending_locked(tty);
     spin_unlock_irq(&tty->lock, flags);
     return count;
 }

@@ -10,8 +10,11 @@
 #include <kernel/mm/slab_statistics.h>
 #include <kernel/report/private.h>
 #include <kernel/report/report.h>
+#include <kernel/sched/lock.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <live/call.h>
+#include <live/live.h>
 
 #define MAX_CACHES 128
 #define MAX_DEVICES 256
@@ -153,33 +156,81 @@ LOCAL void report_devices(const struct report_output *output)
     report_free(rows);
 }
 
-static const struct report_live_writers *live_writers;
+/* --- the live layer's ------------------------------------------------------------------------- */
 
-void report_set_live(const struct report_live_writers *writers) { live_writers = writers; }
+typedef void (*report_writer_t)(const struct report_output *output);
 
-LOCAL void report_replacements(const struct report_output *output)
+static struct report_live_writers report_own;     /* the live layer's, set at boot */
+static struct spinlock report_lock = SPINLOCK_INIT("report writers", LOCK_RANK_LEAF);
+/* report_lock, to change them */
+static struct report_live_writers report_writers; /* in force */
+static uint64_t report_holds;                     /* the live module whose writers they are; 0: none's */
+
+LOCAL void report_choose(report_writer_t *slot, report_writer_t wanted, report_writer_t own)
 {
-    if (live_writers != NULL)
-        live_writers->replacements(output);
+    __atomic_store_n(slot, wanted != NULL ? wanted : own, __ATOMIC_RELEASE);
 }
 
-LOCAL void report_live(const struct report_output *output)
+int report_set_live(const struct report_live_writers *writers)
 {
-    if (live_writers != NULL)
-        live_writers->modules(output);
+    static const struct report_live_writers none;
+    uint64_t module = 0;
+    int error = writers == NULL ? 0 : live_module_get_owner(writers, &module);
+    if (error != 0)
+        return error;
+    const struct report_live_writers wanted = writers == NULL ? none : *writers;
+    if (report_own.modules == NULL)
+        report_own = wanted;
+    irq_flags_t flags = spin_lock_irq(&report_lock);
+    report_choose(&report_writers.modules, wanted.modules, report_own.modules);
+    report_choose(&report_writers.symbols, wanted.symbols, report_own.symbols);
+    report_choose(&report_writers.replacements, wanted.replacements, report_own.replacements);
+    report_choose(&report_writers.faults, wanted.faults, report_own.faults);
+    uint64_t before = report_holds;
+    report_holds = module;
+    spin_unlock_irq(&report_lock, flags);
+    if (before != 0)
+        live_module_put(before);
+    return 0;
 }
 
-LOCAL void report_symbols(const struct report_output *output)
+/* What a live writer prints, on its way to the reader. */
+struct report_watch {
+    const struct report_output *output;
+    bool in_line; /* it did not end its last line */
+};
+
+LOCAL void report_print_watched(void *context, const char *text, size_t length)
 {
-    if (live_writers != NULL)
-        live_writers->symbols(output);
+    struct report_watch *watch = context;
+    if (length != 0)
+        watch->in_line = text[length - 1] != '\n';
+    watch->output->print(watch->output->context, text, length);
 }
 
-LOCAL void report_faults(const struct report_output *output)
+LOCAL void report_call_live(report_writer_t write, const struct report_output *output)
 {
-    if (live_writers != NULL)
-        live_writers->faults(output);
+    struct report_watch watch = { .output = output };
+    const struct report_output watched = { report_print_watched, &watch };
+    LIVE_CALL(write, 0, &watched);
+    if (live_call_is_off((uint64_t)(uintptr_t)write))
+        report_print(output, "%sthe writer of this report faulted (see the log) and is switched off until it is defined anew; "
+                     "report_set_live(NULL) brings the system's own back\n", watch.in_line ? "\n" : "");
 }
+
+LOCAL void report_call(report_writer_t *slot, const struct report_output *output)
+{
+    report_writer_t write = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+    if (live_call_is_needed((uint64_t)(uintptr_t)write))
+        report_call_live(write, output);
+    else
+        write(output);
+}
+
+LOCAL void report_live(const struct report_output *output) { report_call(&report_writers.modules, output); }
+LOCAL void report_symbols(const struct report_output *output) { report_call(&report_writers.symbols, output); }
+LOCAL void report_replacements(const struct report_output *output) { report_call(&report_writers.replacements, output); }
+LOCAL void report_faults(const struct report_output *output) { report_call(&report_writers.faults, output); }
 
 const struct report_kind report_kinds[] = {
     { "cpus", "every CPU: what it runs, what it did", report_cpus },

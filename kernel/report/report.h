@@ -28,15 +28,19 @@ extern const size_t report_kind_count;
 /* NULL: no such report. */
 const struct report_kind *report_find(const char *name);
 
-/* The reports "live" (modules), "symbols", "replacements" and "faults" are the live layer's, which lies above this module: it says who writes
- * them. The structure stays the caller's. */
+/*
+ * The reports "live" (modules), "symbols", "replacements" and "faults" are the live layer's, which lies above this module: at boot it says who
+ * writes them. Live code may write them, too: a later call puts its functions in force, with the live layer's own for those that are NULL
+ * (`writers` NULL: for all). They are called under a guard (live/call.h); where one is switched off the report says so. The structure is copied; a live
+ * module in whose memory it lies is held until the next call. 0, or -EBUSY: that module is not loaded yet, or on its way out. Context: threads.
+ */
 struct report_live_writers {
     void (*modules)(const struct report_output *output);
     void (*symbols)(const struct report_output *output);
     void (*replacements)(const struct report_output *output);
     void (*faults)(const struct report_output *output);
 };
-void report_set_live(const struct report_live_writers *writers);
+MUST_CHECK int report_set_live(const struct report_live_writers *writers);
 
 void report_print(const struct report_output *output, const char *format, ...) PRINTF_LIKE(2, 3);
 

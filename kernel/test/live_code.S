@@ -137,6 +137,19 @@ FUNCTION live_code_sum
     mov 24(%rbp), %rdx
     lea (%rax, %rdx, 8), %rax
     END
+/* Functions of tables, LIVE_CODE_FAULTY_SIZE bytes each: they fault. */
+.balign 32
+.globl live_code_faulty
+live_code_faulty:
+.rept 16
+    .balign 32
+    push %rbp
+    mov %rsp, %rbp
+    mov $0x1111, %ebx
+    mov $0x2222, %r12d
+    ud2
+    END
+.endr
 /* What a linked module has for a function of the world: the slot lies in live_code_gate_slot. */
 .balign 16
 .globl live_code_gate

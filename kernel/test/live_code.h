@@ -28,6 +28,9 @@ uint64_t live_code_sum(uint64_t a, uint64_t b);
 uint64_t live_code_gate(uint64_t a, uint64_t b);
 uint64_t live_code_red_zone(uint64_t rounds, uint64_t unused);
 
+#define LIVE_CODE_FAULTY_SIZE 32
+extern char live_code_faulty[]; /* 16 functions */
+
 uint64_t live_code_vectors(uint64_t unused, uint64_t unused_too);
 uint64_t live_code_misaligned(uint64_t unused, uint64_t unused_too);
 uint64_t live_code_numbers(uint64_t work, uint64_t unused);

@@ -10,6 +10,7 @@
 #include <kernel/test/live_code.h>
 #include <kernel/time/time.h>
 #include <live/call.h>
+#include <live/linker.h>
 #include <live/private.h>
 
 #define PATIENCE (20 * NANOS_PER_SECOND)
@@ -118,6 +119,48 @@ LOCAL uint64_t live_call_test_spin(uint64_t unused)
     for (volatile unsigned i = 0; i < 1000; i++)
         continue;
     return 0;
+}
+
+/* As an interrupt does to the thread that it interrupted: its guard is out of sight until the timer comes. */
+struct live_call_test_hidden {
+    struct timer timer;
+    struct thread *thread;
+    struct live_guard *guard;
+};
+
+LOCAL void live_call_test_show(struct timer *timer)
+{
+    struct live_call_test_hidden *hidden = container_of(timer, struct live_call_test_hidden, timer);
+    __atomic_store_n(&hidden->thread->live_guard, hidden->guard, __ATOMIC_RELEASE);
+    __atomic_store_n(&hidden->thread->live_hidden, hidden->thread->live_hidden + 1, __ATOMIC_RELEASE);
+}
+
+LOCAL void live_call_test_hide(struct live_call_test_hidden *hidden, struct thread *thread)
+{
+    *hidden = (struct live_call_test_hidden){ .thread = thread, .guard = thread->live_guard };
+    __atomic_store_n(&thread->live_hidden, thread->live_hidden + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&thread->live_guard, NULL, __ATOMIC_RELEASE);
+    timer_init(&hidden->timer, live_call_test_show);
+    timer_arm(&hidden->timer, clock_monotonic() + 5 * NANOS_PER_MILLISECOND);
+}
+
+KTEST(live_call, a_thread_is_found_in_its_module_behind_an_interrupt)
+{
+    static struct live_call_test_hidden hidden;
+    char text[128];
+    struct message message;
+    live_call_test_begin();
+    struct thread *thread = live_call_test_start(live_code_call_for_ever, (uint64_t)(uintptr_t)live_call_test_sleep_an_hour);
+    KTEST_ASSERT(thread != NULL && thread->live_guard != NULL);
+    for (nanos_t end = clock_monotonic() + PATIENCE; thread->state != THREAD_SLEEPING && clock_monotonic() < end;)
+        thread_yield();
+    message_init(&message, text, sizeof text);
+    live_call_test_hide(&hidden, thread);
+    bool found = live_module_is_entered(0, &message); /* the code of the tests is in none */
+    timer_cancel(&hidden.timer);
+    KTEST_ASSERT(found && thread->live_guard == hidden.guard);
+    KTEST_EQUAL(live_stop_thread(thread->id), 0);
+    thread_put(thread);
 }
 
 KTEST(live_call, threads_of_live_code_can_be_stopped)

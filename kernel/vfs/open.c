@@ -33,7 +33,7 @@ LOCAL int open_set_ops(struct file *file)
         file->is_stream = type == S_IFCHR; /* a device that has positions says so in its open operation */
         file->ops = open_find_device == NULL
                         ? NULL
-                        : open_find_device(inode->special_device, type == S_IFBLK, &file->private_data);
+                        : LIVE_CALL(open_find_device, NULL, inode->special_device, type == S_IFBLK, &file->private_data);
     } else if (type == S_IFIFO) {
         file->is_stream = true;
         file->ops = open_fifo_ops;

@@ -49,7 +49,7 @@ void poll_set_release_hook(void (*hook)(struct file *file))
 void poll_release(struct file *file)
 {
     if (!list_is_empty(&file->epoll_links) && poll_release_hook != NULL)
-        poll_release_hook(file);
+        LIVE_CALL(poll_release_hook, 0, file);
 }
 
 uint32_t file_poll(struct file *file, struct poll_table *table)

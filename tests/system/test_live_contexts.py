@@ -72,6 +72,47 @@ polyglot.c("isize_t live_read(struct file *file, struct io *io, file_off_t *posi
 print("anew", os.read(file, 4), "switched off" in polyglot.live.live_read.__doc__)
 print("held", "is held" in refused(polyglot.live.unload, owner, True))
 
+# Tables that live code registers in: a port of the terminal, in a module's data and on its heap; writers of reports.
+polyglot.c(r"""
+#include <dev/tty/tty.h>
+#include <kernel/report/report.h>
+char caught[4096];
+volatile unsigned long caught_size;
+void port_write(const unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size && caught_size < sizeof caught; i++)
+        caught[caught_size++] = bytes[i];
+}
+void port_turn(bool on) { *(volatile int *)16 = on; }
+struct tty_port port = { .name = "live", .write = port_write }, *other;
+int attach(void) { return tty_attach(&port); }
+int detach(void) { return tty_detach(&port); }
+int attach_other(void) { other = calloc(1, sizeof *other); other->write = port_write; return tty_attach(other); }
+int detach_other(void) { return tty_detach(other); }
+int has_caught(const char *text, unsigned long size) { return caught_size == size && memcmp(caught, text, size) == 0; }
+void write_rows(const struct report_output *output) { report_print(output, "a row\nhalf a"); *(volatile int *)16 = 1; }
+struct report_live_writers writers = { .modules = write_rows };
+int take_report(void) { return report_set_live(&writers); }
+int give_report(void) { return report_set_live(0); }
+""")
+owner = polyglot.live.modules()[-1].id
+console = os.open("/dev/console", os.O_WRONLY | os.O_NOCTTY)
+print("port", polyglot.live.attach(), -polyglot.live.attach() == errno.EEXIST, os.write(console, b"one\n"), polyglot.live.has_caught(b"one\r\n", 5))
+polyglot.c("void port_write(const unsigned char *bytes, size_t size) { *(volatile unsigned char *)size = *bytes; }")
+print("faulty", os.write(console, b"two\n"), os.write(console, b"three\n"), len(polyglot.dmesg(search="port_write faulted")), "switched off" in polyglot.live.port_write.__doc__)
+polyglot.live.caught_size = 0
+polyglot.c("void port_write(const unsigned char *bytes, size_t size) { caught_size += size; }")
+print("anew", os.write(console, b"four\n"), polyglot.live.caught_size)
+print("held", "tty_detach()" in refused(polyglot.live.unload, owner, True), polyglot.live.detach(), -polyglot.live.detach() == errno.ENOENT)
+print("heap", polyglot.live.attach_other(), "tty_detach()" in refused(polyglot.live.unload, owner, True), polyglot.live.detach_other())
+print("report", polyglot.live.take_report())
+print(open("/proc/polyglot/live").read().replace("system", "SYSTEM"), end="")
+print("symbols", "\tport_write\n" in open("/proc/polyglot/symbols").read())
+polyglot.c('void write_rows(const struct report_output *output) { report_print(output, "rows\\n"); }')
+print(open("/proc/polyglot/live").read(), end="")
+print("held", "report_set_live" in refused(polyglot.live.unload, owner, True), polyglot.live.give_report(), open("/proc/polyglot/live").read(7))
+print("gone", refused(polyglot.live.unload, owner, True), os.write(console, b"five\n"))
+
 # Kernel threads.
 polyglot.c(r"""
 #include <kernel/sched/thread.h>
@@ -117,6 +158,19 @@ read EFAULT EFAULT ioctl 45
 off True 1
 anew b'' False
 held True
+port 0 True 4 1
+faulty 4 6 1 True
+anew 5 6
+held True 0 True
+heap 0 True 0
+report 0
+a row
+half a
+the writer of this report faulted (see the log) and is switched off until it is defined anew; report_set_live(NULL) brings the SYSTEM's own back
+symbols True
+rows
+held True 0 module	
+gone None 5
 spin True []
 sleepy True []
 computes True []

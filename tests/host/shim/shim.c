@@ -469,6 +469,6 @@ int put_user_u32(struct user_ptr destination, uint32_t value)
 }
 
 /* No live modules, but for the linker's own tests, which have the real functions. */
-__attribute__((weak)) uint64_t live_module_of(uint64_t address) { return 0; }
-__attribute__((weak)) int live_module_get(uint64_t module) { return -ENOENT; }
+__attribute__((weak)) int live_module_get_owner(const void *table, uint64_t *module) { return *module = 0, 0; }
+__attribute__((weak)) uint64_t live_heap_owner(uint64_t address) { return 0; }
 __attribute__((weak)) void live_module_put(uint64_t module) { }
