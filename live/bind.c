@@ -149,6 +149,17 @@ LOCAL bool link_is_special(const char *text)
     return strcmp(text, "_GLOBAL_OFFSET_TABLE_") == 0 || strcmp(text, "__dso_handle") == 0;
 }
 
+/* Routines that read exception tables. Nothing here unwinds by these tables, so they are never called; objects name them only in their tables
+ * (Rust's prebuilt core, C++), and find 0. */
+LOCAL bool link_is_personality(const char *text)
+{
+    static const char *const routines[] = { "rust_eh_personality", "__gxx_personality_v0", "__gcc_personality_v0" };
+    for (size_t i = 0; i < ARRAY_COUNT(routines); i++)
+        if (strcmp(text, routines[i]) == 0)
+            return true;
+    return false;
+}
+
 LOCAL bool link_find_elsewhere(struct link_name *name)
 {
     struct live_symbol *live = live_symbol_by_name(name->text, LIVE_ORIGIN_LIVE);
@@ -202,7 +213,8 @@ int link_bind_names(struct link *link)
         error = -EBUSY;
     for (struct link_name *name = link->names; name != NULL && error == 0; name = name->next) {
         if (name->kernel != NULL || name->is_published || link_name_is_here(name) || !name->is_referenced
-            || link_is_special(name->text) || link_find_elsewhere(name) || !name->is_strongly_referenced)
+            || link_is_special(name->text) || link_find_elsewhere(name) || link_is_personality(name->text)
+            || !name->is_strongly_referenced)
             continue;
         link_tell_undefined(link, name, undefined++);
     }

@@ -51,6 +51,7 @@ void srand(unsigned seed);
 void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
 void *bsearch(const void *key, const void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
 
+int bcmp(const void *a, const void *b, size_t size); /* what clang makes of memcmp() == 0 */
 char *strcpy(char *destination, const char *source);
 char *strncpy(char *destination, const char *source, size_t size);
 char *strcat(char *destination, const char *source);

@@ -4,6 +4,8 @@
 #include <live/heap.h>
 #include <live/libc.h>
 
+int bcmp(const void *a, const void *b, size_t size) { return memcmp(a, b, size); }
+
 char *strcpy(char *destination, const char *source)
 {
     memcpy(destination, source, strlen(source) + 1);
@@ -130,6 +132,7 @@ void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, c
     }
 }
 
+EXPORT(bcmp, ANY);
 EXPORT(strcpy, ANY);
 EXPORT(strncpy, ANY);
 EXPORT(strcat, ANY);

@@ -120,7 +120,9 @@ LOCAL bool load_symbol_has_place(const struct link_object *object, const struct 
 LOCAL bool load_place_is_before(const void *a, const void *b, const void *unused)
 {
     (void)unused;
-    return ((const struct live_place *)a)->address < ((const struct live_place *)b)->address;
+    const struct live_place *x = a, *y = b;
+    /* The last one of an address is its name: a global, which a symbol table has behind the locals (names lie in its order). */
+    return x->address != y->address ? x->address < y->address : x->name < y->name;
 }
 
 /* Is `name` one of the texts that follow each other in `names`? */

@@ -169,18 +169,18 @@ class Namespace(Names):
             if text := _replacing.inline_source(name):
                 return _Text(text)
         symbol = self._find(name)
-        declared = _declared(name)
-        if declared is None or not declared.file:
+        declared, (file, line) = _declared(name), _place(name, symbol)
+        if not file:
             raise OSError(2, f"the source of {name} is not known")
         import _ownfile
         if symbol.origin == _KERNEL and symbol.flags & _REPLACED:
             import _replacing
             return _Text(_replacing.source_in_force(name))
-        text = _ownfile.source_of(declared.file)
+        text = _ownfile.source_of(file) if symbol.origin == _KERNEL else _text_beside(symbol, file, line)
         if text is not None:
-            return _Text(_definition_at(text.splitlines(), declared.line))
+            return _Text(_definition_at(text.splitlines(), line))
         place = "the kernel's source" if symbol.origin == _KERNEL else "the source it was compiled from"
-        return _Text(f"{_live.spell(declared.type, name)}; in {declared.file}:{declared.line} of {place}")
+        return _Text(f"{_live.spell(declared.type, name) if declared else name}; in {file}:{line} of {place}")
 
     # --- types and memory ---
 
@@ -249,10 +249,35 @@ def _near(name, origins):
 def _definition_at(lines, first):
     """The lines of the definition that begins near a line, with the comment above it."""
     start = first - 1
-    while start > 0 and lines[start - 1].startswith((" *", "/*", "*/")):
+    while start > 0 and lines[start].startswith("{"):
+        start -= 1  # tcc's lines begin here
+    while start > 0 and lines[start - 1].startswith((" *", "/*", "*/", "//", "#[")):
         start -= 1
     end = next((at for at in range(first - 1, len(lines)) if lines[at].startswith(("}", "};")) or lines[at].endswith(";") and at == first - 1), first)
     return "\n".join(lines[start:end + 1])
+
+
+def _place(name, symbol):
+    """(file, line) of a definition as debug data has it, or as the lines of its code say; ("", 0): unknown."""
+    declared = _declared(name)
+    if declared and declared.file:
+        return declared.file, declared.line
+    known = symbol and symbol.origin == _LIVE and symbol.kind == 1 and _live.line(symbol.target, symbol.module, name, 0)
+    return known or ("", 0)
+
+
+def _text_beside(symbol, file, line):
+    """The text of a live module's source, if it lies beside the object (or where its debug data says) and has the name near that line; None."""
+    module = next((row[1] for row in _live.modules() if row[0] == symbol.module), "")
+    for folder in (os.path.dirname(module), ""):
+        try:
+            with open(os.path.join(folder, file), encoding="utf-8") as source:
+                text = source.read()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if any(symbol.name in one for one in text.splitlines()[max(line - 3, 0):line + 1]):
+            return text
+    return None
 
 
 exported = {}
@@ -281,9 +306,10 @@ def _document(name, address):
             lines.append("switched off: it faulted where the kernel called it; define it anew")
     if name in exported:
         lines += ["exported by Python", exported[name].__doc__ or ""]
-    if declared and declared.file:
-        line = f":{declared.line}" if declared.line else ""
-        lines.append(f"{declared.language + ', ' if declared.language else ''}{declared.file}{line}")
+    file, line = _place(name, symbol)
+    language = declared.language if declared else ""
+    if file or language:
+        lines.append(", ".join(filter(None, [language, f"{file}:{line}" if line else file])))
     if name in sources:
         lines += ["", sources[name].strip()]
     return "\n".join(lines)
@@ -352,35 +378,54 @@ class Module(Namespace):
         return [name for name in self.defined if name.isidentifier()]
 
     def __repr__(self):
-        return f"<live module {self.id} {self.name}: {', '.join(self.defined)}>"
+        shown, more = self.defined[:12], len(self.defined) - 12
+        return f"<live module {self.id} {self.name}: {', '.join(shown)}{f' and {more} more' if more > 0 else ''}>"
 
     def unload(self, force=False):
         """unload(force=False): LinkError says who uses it"""
         live.unload(self.id, force)
 
 
-def link(path, all=False, name=None):
-    """link(path, all=False) -> Module: links an object (.o) or archive (.a) of any compiler into the running kernel
+def link(path, all=False, name=None, archive=None):
+    """link(path, all=False, archive=None) -> Module: links an object (.o) or archive (.a) of any compiler into the running kernel
 
     Functions and variables that it defines are names of polyglot.live from then on, for every language; what it does not
-    define must be there. all: every member of an archive, and not only those that define something that is missing.
-    path may also be the object itself as bytes. LinkError lists all that is missing, with the nearest names; then nothing has
-    changed. Code must be built with -mcmodel=kernel or as PIC.
+    define must be there, or in archive: a library, or a list of them, whose members are taken as they are needed (Rust's libcore-*.rlib
+    and libcompiler_builtins-*.rlib).
+    all: every member of an archive that is linked, and not only the first and those that define something that is missing.
+    path and archive may also be the files' contents as bytes. LinkError lists all that is missing, with the nearest names; then
+    nothing has changed. Code must be built with -mcmodel=kernel or as PIC.
     """
-    if isinstance(path, (bytes, bytearray, memoryview)):
-        data, name = bytes(path), name or "bytes"
-    else:
-        import os
-        path = os.fspath(path)
-        with open(path, "rb") as file:
-            data = file.read()
-    number, message, _ = _live.load_object(data, name or path, "", 1 if all else 0, "", "")
+    data, own_name = _contents(path)
+    library = _join_archives(archive) if archive is not None else b""
+    name = name or own_name
+    number, message, _ = _live.load_object(data, name, "", 1 if all else 0, "", "", library)
     if number < 0:
         if "__ubsan_handle_" in message:
             message = f"{message.rstrip()}\nnames of the undefined-behaviour sanitizer: build with -fno-sanitize=undefined"
         raise LinkError(message.rstrip())
-    defined = [line.split()[0] for line in message.splitlines() if line.strip()]
-    return Module(number, name or path, defined)
+    defined = [line.split()[0] for line in message.splitlines() if line.strip() and not line.startswith("... and ")]
+    return Module(number, name, defined)
+
+
+def _join_archives(paths):
+    """One archive of the members of all: an archive is a line and members, and a table of long names counts from where it stands."""
+    one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
+    joined = b""
+    for data, name in map(_contents, [paths] if one else paths):
+        if not data.startswith(b"!<arch>\n"):
+            raise LinkError(f"{name} is no archive")
+        joined += data[8 if joined else 0:] + b"\n" * (len(data) & 1)
+    return joined
+
+
+def _contents(path):
+    """The bytes of a file that is given by its path or as bytes, and its name."""
+    if isinstance(path, (bytes, bytearray, memoryview)):
+        return bytes(path), "bytes"
+    path = os.fspath(path)
+    with open(path, "rb") as file:
+        return file.read(), path
 
 
 # --- stopping ----------------------------------------------------------------------------------------------

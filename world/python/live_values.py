@@ -5,6 +5,7 @@ Frozen as `_livevalues`; live.py, which makes the namespaces of them, gives ever
 """
 
 import _live
+import re
 from collections import namedtuple
 
 from _tables import Table, report, row_type
@@ -31,16 +32,16 @@ _KIND_TEXTS = {"read": "read of address {address:#x}", "write": "write to addres
                "general protection": "general protection fault (a misaligned SSE access, or an address that cannot exist)",
                "stack overflow": "the stack is used up", "floating point": "floating-point exception", "breakpoint": "breakpoint",
                "heap": "damaged heap", "abort": "abort()", "exit": "exit({address})", "interrupted": "interrupted by Ctrl-C",
-               "time limit": "the time limit is over", "lock held": "it returned with a lock held",
+               "time limit": "the time limit is over", "panic": "panic", "lock held": "it returned with a lock held",
                "interrupts off": "it kept interrupts off too long", "context": "called where it must not be", "callback": "a callback raised"}
 
 
 class KernelFault(RuntimeError):
     """Live code did what the CPU or the kernel cannot let pass; the call was ended, everything else goes on.
 
-    kind       "read", "write", "execute", "divide", "stack overflow", "interrupted", "time limit", ...
+    kind       "read", "write", "execute", "divide", "stack overflow", "interrupted", "time limit", "panic" of Zig and Rust, ...
     language   of the function: "C", "Zig", "Rust"; "" if unknown
-    function   where it happened; file, line: "" and 0 if unknown
+    function   where it happened; file, line: "" and 0 if unknown. Of a panic: who caused it, not the language's code that ends it
     address    that was touched (read, write, execute), or the status of exit()
     text       what the kernel adds: which lock, which check
     backtrace  list of (name, offset, file, line, address), innermost first, up to the border to Python
@@ -54,11 +55,15 @@ class KernelFault(RuntimeError):
         # What the library raises (no instruction of its own faulted) begins with the address behind the call.
         is_raised = kind in ("heap", "abort", "exit")
         self.backtrace = [frame if isinstance(frame, Frame) else _frame(frame, index > 0 or is_raised) for index, frame in enumerate(frames)]
-        known = next((frame for frame in self.backtrace if frame.name), None)
-        innermost = next((frame for frame in self.backtrace if frame.file), known)
-        self.function, self.file, self.line = (innermost.name, innermost.file, innermost.line) if innermost else ("", "", 0)
+        where, panic = _blame(self.backtrace) if kind in _ENDS_OF_PANICS else (None, None)
+        if panic is not None:
+            self.kind, self.text = "panic", text or panic
+        else:
+            known = next((frame for frame in self.backtrace if frame.name), None)
+            where = next((frame for frame in self.backtrace if frame.file), known)
+        self.function, self.file, self.line = (where.name, where.file, where.line) if where else ("", "", 0)
         declared = _declared(self.function) if self.function else None
-        self.language = declared.language if declared else ("C" if self.file.endswith((".c", ".h")) else "")
+        self.language = declared and declared.language or _LANGUAGES.get(self.file[self.file.rfind("."):], "")
         super().__init__(str(self))
 
     def __str__(self):
@@ -76,6 +81,24 @@ class KernelFault(RuntimeError):
         return what
 
 
+_ENDS_OF_PANICS = ("abort", "exit", "invalid opcode", "breakpoint")
+_LANGUAGES = {".c": "C", ".h": "C", ".zig": "Zig", ".rs": "Rust"}
+_PANIC = re.compile(r"__rustc::rust_begin_unwind|core::panicking::|(std\.)?(debug\.(FullPanic|defaultPanic|panic)|builtin\.panic)")
+
+
+def _blame(frames):
+    """(frame of who caused it, what it was in words) of a panic of Rust or Zig, whose own functions lie above; (None, None): it is none."""
+    last = max((at for at, frame in enumerate(frames) if _PANIC.match(frame.name)), default=None)
+    if last is None:
+        return None, None
+    outer = [frame for frame in frames[last + 1:] if frame.file]
+    library = re.compile(r"(.*/)?library/(core|alloc|std)/|/rustc/")  # unwrap() and its like are not to blame either
+    own = next((frame for frame in outer if not library.match(frame.file)), frames[last])
+    word = re.split(r"::|\.", frames[last].name)[-1].removeprefix("panic_const_").removeprefix("panic_")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower().replace("_", " ")
+    return own, "" if words in ("panic", "fmt", "default panic", "rust begin unwind") else words
+
+
 def _frame(address, is_return):
     """Name and line of an address; a return address belongs to the call before it."""
     place = address - 1 if is_return else address
@@ -86,7 +109,7 @@ def _frame(address, is_return):
     symbol = _symbol_at(place)
     module = symbol.module if symbol else 0
     line = _live.line(place, module, name, offset) if module else _kernel_line(place)
-    return Frame(name, offset + (1 if is_return else 0), *(line or ("", 0)), address)
+    return Frame(_live.demangle(name), offset + (1 if is_return else 0), *(line or ("", 0)), address)
 
 
 _kernel_lines = {}
@@ -135,7 +158,7 @@ def _reported_frame(address, name, offset, module, is_return):
     if not name:
         return _frame(address, is_return)
     line = _live.line(address - is_return, module, name, offset) if address >= _LIVE_AREA else _kernel_line(address - is_return)
-    return Frame(name, offset + is_return, *(line or ("", 0)), address)
+    return Frame(_live.demangle(name), offset + is_return, *(line or ("", 0)), address)
 
 
 # --- symbols and types -----------------------------------------------------------------------------------
@@ -681,6 +704,8 @@ def _symbol_text(address):
     if symbol is None or symbol.name.startswith("L."):  # the compiler's label of a text
         return ""
     offset = address - symbol.address
+    if symbol.kind != 1 and offset >= max(symbol.size, 1):
+        return ""  # the variable that lies before it
     return f" <{symbol.name}+{offset:#x}>" if offset else f" <{symbol.name}>"
 
 

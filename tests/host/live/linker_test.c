@@ -215,6 +215,14 @@ TEST(what_is_undefined_is_told_at_once_and_leaves_nothing)
     CHECK(host_pages_used() <= pages + 4);
 }
 
+TEST(what_only_exception_tables_name_is_not_missed)
+{
+    uint64_t id;
+    CHECK_EQUAL(load_text("void rust_eh_personality(void); void (*DW_ref)(void) = rust_eh_personality; int f(void) { return DW_ref == 0; }", GCC, 0, &id), 0);
+    CHECK_EQUAL(host_call("f"), 1);
+    CHECK_EQUAL(host_unload(id, false), 0);
+}
+
 TEST(refusals_say_why)
 {
     uint64_t id;

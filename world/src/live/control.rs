@@ -62,6 +62,7 @@ pub struct LoadRequest {
     pub language: u32,
     pub module: u64,
     pub only_address: u64,
+    pub archive: Text,
 }
 
 pub const LANGUAGE_OTHER: u32 = 0;
@@ -221,7 +222,7 @@ pub struct Call {
 }
 
 const _: () = {
-    assert!(size_of::<LoadRequest>() == 120);
+    assert!(size_of::<LoadRequest>() == 136);
     assert!(size_of::<UnloadRequest>() == 32);
     assert!(size_of::<SymbolInfo>() == 312);
     assert!(size_of::<LookupRequest>() == 328);

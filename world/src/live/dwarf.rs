@@ -23,6 +23,8 @@ pub(super) type Entry = DebuggingInformationEntry<Slice>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     module: u64,
+    /// Which object of the module: an archive has several.
+    part: u32,
     unit: u32,
     offset: usize,
 }
@@ -32,8 +34,11 @@ pub(super) struct Debug {
     pub(super) dwarf: Dwarf<Slice>,
     pub(super) units: Vec<Unit<Slice>>,
     module: u64,
+    part: u32,
     /// Symbols' addresses in the debug data, for lines.
     pub(super) addresses: HashMap<String, u64>,
+    /// What the object refers to and others define: debug data may have a signature of it, too.
+    undefined: HashSet<String>,
     /// What `dwarf` reads; last, so that it goes last.
     _sections: Vec<Box<[u8]>>,
 }
@@ -41,7 +46,8 @@ pub(super) struct Debug {
 /// Indexes of all debug data there is: what has not become types yet.
 #[derive(Default)]
 pub struct Pool {
-    debugs: HashMap<u64, Arc<Debug>>,
+    /// Of each module, an object each.
+    debugs: HashMap<u64, Vec<Arc<Debug>>>,
     memo: HashMap<Place, TypeId>,
     tags: HashMap<(Tag, String), Place>,
     typedefs: HashMap<String, Place>,
@@ -53,7 +59,7 @@ pub struct Pool {
 }
 
 impl Debug {
-    fn parse(module: u64, object: &Object) -> Result<Self, String> {
+    fn parse(module: u64, part: u32, object: &Object) -> Result<Self, String> {
         let mut sections: Vec<Box<[u8]>> = Vec::new();
         let dwarf = Dwarf::load(|id: SectionId| -> Result<Slice, gimli::Error> {
             let data = object.relocated(id.name()).into_boxed_slice();
@@ -69,13 +75,19 @@ impl Debug {
         while let Some(header) = headers.next().map_err(|error| error.to_string())? {
             units.push(dwarf.unit(header).map_err(|error| error.to_string())?);
         }
-        let defined = object.symbols.iter().filter(|symbol| symbol.section != 0 && !symbol.name.is_empty());
+        let named = object.symbols.iter().filter(|symbol| !symbol.name.is_empty());
+        let (defined, undefined): (Vec<_>, Vec<_>) = named.partition(|symbol| symbol.section != 0);
         let addresses = if module == KERNEL {
             HashMap::new()
         } else {
-            defined.filter_map(|symbol| Some((symbol.name.clone(), object.debug_address(&symbol.name)?))).collect()
+            defined.into_iter().filter_map(|symbol| Some((symbol.name.clone(), object.debug_address(&symbol.name)?))).collect()
         };
-        Ok(Self { dwarf, units, module, addresses, _sections: sections })
+        let undefined = undefined.into_iter().map(|symbol| symbol.name.clone()).collect();
+        Ok(Self { dwarf, units, module, part, addresses, undefined, _sections: sections })
+    }
+
+    fn place(&self, unit: u32, offset: UnitOffset) -> Place {
+        Place { module: self.module, part: self.part, unit, offset: offset.0 }
     }
 
     pub(super) fn entry(&self, unit: u32, offset: UnitOffset) -> Option<Entry> {
@@ -193,13 +205,13 @@ fn base_name(name: &str, encoding: gimli::DwAte, size: u32, is_c: bool) -> Optio
 }
 
 impl TypeTable {
-    /// Indexes the debug data of an object or of each member of an archive that was loaded as `module`. Its names mean its
-    /// types from now on. Returns how many names there were. Err: what is wrong with the data.
+    /// Indexes the debug data of an object that was loaded as `module`; of an archive's members, one after the other. Its names mean
+    /// its types from now on. Returns how many names there were. Err: what is wrong with the data.
     pub fn add_dwarf(&mut self, module: u64, bytes: &[u8]) -> Result<usize, String> {
         let object = Object::parse(bytes)?;
-        let debug = Arc::new(Debug::parse(module, &object)?);
+        let debug = Arc::new(Debug::parse(module, self.debugs(module).len() as u32, &object)?);
         let count = self.index(&debug);
-        self.pool.debugs.insert(module, debug);
+        self.pool.debugs.entry(module).or_default().push(debug);
         super::control::note_change();
         Ok(count)
     }
@@ -233,11 +245,17 @@ impl TypeTable {
     /// Takes the kernel's debug data from memory, for tests.
     pub fn set_kernel(&mut self, bytes: &[u8]) -> Result<usize, String> {
         self.pool.kernel_asked = true;
+        self.remove_dwarf(KERNEL);
         self.add_dwarf(KERNEL, bytes)
     }
 
-    pub(super) fn debug(&self, module: u64) -> Option<Arc<Debug>> {
-        self.pool.debugs.get(&module).cloned()
+    /// Debug data of a module's objects.
+    pub(super) fn debugs(&self, module: u64) -> &[Arc<Debug>] {
+        self.pool.debugs.get(&module).map_or(&[], Vec::as_slice)
+    }
+
+    fn debug_of(&self, place: Place) -> Option<Arc<Debug>> {
+        self.debugs(place.module).get(place.part as usize).cloned()
     }
 
     pub(super) fn load_symbol(&mut self, name: &str) -> Option<Symbol> {
@@ -245,7 +263,7 @@ impl TypeTable {
             self.need_kernel();
         }
         let place = *self.pool.symbols.get(name)?;
-        let debug = self.debug(place.module)?;
+        let debug = self.debug_of(place)?;
         self.convert_symbol(&debug, place, name)
     }
 
@@ -255,7 +273,7 @@ impl TypeTable {
             self.need_kernel();
         }
         let place = *self.pool.tags.get(&key)?;
-        let debug = self.debug(place.module)?;
+        let debug = self.debug_of(place)?;
         Some(self.convert(&debug, place.unit, UnitOffset(place.offset)))
     }
 
@@ -264,7 +282,7 @@ impl TypeTable {
             self.need_kernel();
         }
         let place = *self.pool.typedefs.get(name)?;
-        let debug = self.debug(place.module)?;
+        let debug = self.debug_of(place)?;
         Some(self.convert(&debug, place.unit, UnitOffset(place.offset)))
     }
 
@@ -273,7 +291,7 @@ impl TypeTable {
             self.need_kernel();
         }
         let place = *self.pool.constants.get(name)?;
-        let debug = self.debug(place.module)?;
+        let debug = self.debug_of(place)?;
         let id = self.convert(&debug, place.unit, UnitOffset(place.offset));
         let values = &self.enumeration(id)?.values;
         let (name, value) = values.iter().find(|(own, _)| &**own == name)?.clone();
@@ -294,13 +312,13 @@ impl TypeTable {
         if name.contains(':') {
             return Some(name.to_owned());
         }
-        let debug = self.pool.debugs.get(&place.module)?;
+        let debug = self.debug_of(*place)?;
         Some(format!("{}:{name}", debug.unit_name(place.unit)))
     }
 
     /// Functions of the kernel that contain an inlined copy of a function: (name, file) of each.
     pub fn inlined_into(&mut self, name: &str) -> Vec<(String, String)> {
-        let Some(debug) = self.need_kernel().then(|| self.debug(KERNEL)).flatten() else { return Vec::new() };
+        let Some(debug) = self.need_kernel().then(|| self.debugs(KERNEL).first().cloned()).flatten() else { return Vec::new() };
         let short = name.rsplit(':').next().unwrap_or(name);
         let mut found = Vec::new();
         for unit in 0..debug.units.len() as u32 {
@@ -353,7 +371,7 @@ impl TypeTable {
             if !entries.read_entry(&mut entry)? {
                 continue;
             }
-            let place = Place { module: debug.module, unit, offset: offset.0 };
+            let place = debug.place(unit, offset);
             let tag = entry.tag();
             match tag {
                 gimli::DW_TAG_subprogram => {
@@ -411,7 +429,7 @@ impl TypeTable {
         } else {
             entry.attr(gimli::DW_AT_location).is_some()
         };
-        let Some(name) = is_defined.then(|| debug.name(unit, entry)).flatten() else { return };
+        let Some(name) = is_defined.then(|| debug.name(unit, entry)).flatten().filter(|name| !debug.undefined.contains(*name)) else { return };
         let is_external = match debug.origin(unit, entry) {
             _ if entry.attr(gimli::DW_AT_external).is_some() => true,
             Some((unit, offset)) => debug.entry(unit, offset).is_some_and(|entry| entry.attr(gimli::DW_AT_external).is_some()),
@@ -472,7 +490,7 @@ impl TypeTable {
     }
 
     fn convert(&mut self, debug: &Debug, unit: u32, offset: UnitOffset) -> TypeId {
-        let place = Place { module: debug.module, unit, offset: offset.0 };
+        let place = debug.place(unit, offset);
         if let Some(&id) = self.pool.memo.get(&place) {
             return id;
         }
@@ -684,7 +702,7 @@ impl TypeTable {
             return Some(id);
         }
         if let Some(place) = self.pool.tags.get(&(tag, name.to_string())).copied() {
-            let debug = self.debug(place.module)?;
+            let debug = self.debug_of(place)?;
             return Some(self.convert(&debug, place.unit, UnitOffset(place.offset)));
         }
         let id = self.make_record(Record { tag, name: Some(name.clone()), size: 0, align: 1, complete: false, packed: false, fields: Vec::new() });

@@ -53,18 +53,13 @@ impl TypeTable {
     /// File and line of a kernel address.
     pub fn kernel_line(&mut self, address: u64) -> Option<(String, u32)> {
         self.need_kernel();
-        self.debug(KERNEL)?.line(address)
+        self.debugs(KERNEL).first()?.line(address)
     }
 
     /// File and line of a place in a function of a live module.
     pub fn live_line(&mut self, module: u64, function: &str, offset: u64) -> Option<(String, u32)> {
-        if let Some(debug) = self.debug(module)
-            && let Some(&start) = debug.addresses.get(function)
-            && let Some(found) = debug.line(start + offset)
-        {
-            return Some(found);
-        }
-        self.stabs.get_mut(&module)?.line(function, offset)
+        let dwarf = self.debugs(module).iter().find_map(|debug| debug.line(debug.addresses.get(function)? + offset));
+        dwarf.or_else(|| self.stabs.get_mut(&module)?.iter_mut().find_map(|stabs| stabs.line(function, offset)))
     }
 }
 

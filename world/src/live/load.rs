@@ -19,6 +19,8 @@ pub struct Options {
     /// For replacements: the kernel's source file whose statics are meant, and the one function that is wanted.
     pub bind_file: String,
     pub only: String,
+    /// An archive that is searched for what the object leaves undefined.
+    pub archive: Vec<u8>,
 }
 
 /// Modules that were loaded and not unloaded: id, name, language, bytes of the object.
@@ -61,7 +63,9 @@ impl Language {
 /// Links `bytes` (an object or archive) as the module `name`.
 pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> Result<Loaded, Refused> {
     super::exports::register();
-    let objects = if elf::is_archive(bytes) { elf::members(bytes) } else { vec![(String::new(), bytes)] };
+    let is_archive = elf::is_archive(bytes);
+    let mut objects = if is_archive { elf::members(bytes) } else { vec![(String::new(), bytes)] };
+    objects.extend(elf::members(&options.archive));
     let (mut sse, mut all) = (Vec::new(), Vec::new());
     for (member, object) in &objects {
         let parsed = Object::parse(object).map_err(|why| refused(name, member, &why))?;
@@ -76,9 +80,10 @@ pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> 
     let loaded = control::with_message(|message| link(bytes, name, language, options, &sse, message))?;
     known_modules().insert(loaded.module, (name.to_owned(), language, bytes.len()));
     if options.flags & control::LOAD_HIDDEN == 0 {
-        let mut table = table();
-        for (parsed, object) in &all {
-            remember(&mut table, loaded.module, parsed, object);
+        for (at, (parsed, object)) in all.iter().enumerate() {
+            if (at == 0 && !is_archive) || is_taken(parsed, loaded.module) {
+                remember(&mut table(), loaded.module, parsed, object);
+            }
         }
     }
     Ok(loaded)
@@ -95,6 +100,7 @@ fn link(bytes: &[u8], name: &str, language: Language, options: &Options, sse: &[
         message: Text::out(message),
         flags: options.flags,
         language: language.number(),
+        archive: Text::of(&options.archive),
         ..Default::default()
     };
     if let Err(error) = control::operate(control::LOAD, &mut request) {
@@ -115,6 +121,13 @@ fn refused(name: &str, member: &str, why: &str) -> Refused {
     Refused { errno: libc::ENOEXEC, message: format!("{place}: {why}") }
 }
 
+/// Was this member of an archive linked? What it defines is the module's then; debug data of the others would only give their types to
+/// names that others have.
+fn is_taken(parsed: &Object<'_>, module: u64) -> bool {
+    let defined = parsed.symbols.iter().filter(|symbol| symbol.binding != 0 && symbol.section != 0 && !symbol.name.is_empty());
+    defined.into_iter().any(|symbol| control::lookup(&symbol.name).is_ok_and(|found| found.module == module))
+}
+
 /// Types and lines of a loaded object. One without debug data has none.
 fn remember(table: &mut super::types::TypeTable, module: u64, parsed: &Object<'_>, object: &[u8]) {
     if parsed.sections.iter().any(|section| section.name == ".debug_info") {
@@ -123,7 +136,7 @@ fn remember(table: &mut super::types::TypeTable, module: u64, parsed: &Object<'_
     let section = |name: &str| parsed.sections.iter().find(|section| section.name == name).map_or(&[][..], |section| parsed.data(section));
     let entries = section(".stab");
     if !entries.is_empty() {
-        table.stabs.insert(module, Stabs::new(entries, section(".stabstr")));
+        table.stabs.entry(module).or_default().push(Stabs::new(entries, section(".stabstr")));
     }
 }
 

@@ -143,6 +143,12 @@ mod _live {
         name_of(address)
     }
 
+    /// A name as its source has it: Rust's are mangled.
+    #[pyfunction]
+    fn demangle(name: PyStrRef) -> String {
+        format!("{:#}", rustc_demangle::demangle(&name.to_string()))
+    }
+
     /// (file, line) of an address of the kernel, or of `offset` in a live module's function; None: unknown.
     #[pyfunction]
     fn line(address: u64, module: u64, function: PyStrRef, offset: u64) -> Option<(String, u32)> {
@@ -189,10 +195,19 @@ mod _live {
         }
     }
 
-    /// load(bytes, name, language, flags, bind_file, only) -> (module, message, only_address); (-errno, message, 0): refused.
+    /// load(bytes, name, language, flags, bind_file, only, archive=b"") -> (module, message, only_address); (-errno, message, 0): refused.
     #[pyfunction]
-    fn load_object(object: ArgBytesLike, name: PyStrRef, language: PyStrRef, flags: u32, bind_file: PyStrRef, only: PyStrRef) -> (i64, String, u64) {
-        let options = load::Options { flags, bind_file: bind_file.to_string(), only: only.to_string() };
+    fn load_object(
+        object: ArgBytesLike,
+        name: PyStrRef,
+        language: PyStrRef,
+        flags: u32,
+        bind_file: PyStrRef,
+        only: PyStrRef,
+        archive: OptionalArg<ArgBytesLike>,
+    ) -> (i64, String, u64) {
+        let archive = archive.into_option().map_or_else(Vec::new, |archive| archive.borrow_buf().to_vec());
+        let options = load::Options { flags, bind_file: bind_file.to_string(), only: only.to_string(), archive };
         match load::load(&object.borrow_buf(), &name.to_string(), language_of(&language.to_string()), &options) {
             Ok(loaded) => (loaded.module as i64, loaded.message, loaded.only_address),
             Err(refused) => (-i64::from(refused.errno), refused.message, 0),

@@ -128,7 +128,7 @@ pub struct TypeTable {
     pub(super) constants: HashMap<Name, (i128, TypeId)>,
     pub(super) pool: Pool,
     /// Lines of modules that tcc compiled.
-    pub(super) stabs: HashMap<u64, super::lines::Stabs>,
+    pub(super) stabs: HashMap<u64, Vec<super::lines::Stabs>>,
 }
 
 static TABLE: std::sync::LazyLock<std::sync::Mutex<TypeTable>> = std::sync::LazyLock::new(Default::default);
