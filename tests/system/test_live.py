@@ -8,7 +8,7 @@ from conftest import CHECKS_INSIDE
 SOURCE = r"""
 struct point { int x, y; unsigned flags : 3; const char *name; };
 struct pair { long first, second; };
-int counter = 5;
+int counter = 5; enum shape { FLAT, ROUND = 3 } shape = ROUND;
 struct point origin = { 1, -2, 5, "origin" };
 int add(int a, int b) { return a + b; }
 unsigned long wide(unsigned long a, unsigned char b) { return a + b; }
@@ -82,7 +82,8 @@ equal("thread", kernel.thread_current().name.text, "world")
 equal("pointer to pointer", kernel.thread_current().process.id, 1)
 names = [thread.name.text for thread in kernel.list("kernel/sched/thread_life.c:all_threads", "struct thread", "all_link")]
 equal("list", "world" in names and len(names) > 2, True)
-equal("constant", kernel.LIVE_FAULT_WRITE, 2)
+equal("constant", kernel.LIVE_FAULT_WRITE, 2); equal("constant of a module", kernel.ROUND, 3)
+raises("no constants among code", AttributeError, "has no 'LIVE_FAULT_WRITE' (polyglot.kernel.LIVE_FAULT_WRITE is a constant", lambda: live.LIVE_FAULT_WRITE)
 equal("help", "size_t klog_size(void);" in kernel.klog_size.__doc__, True)
 equal("disassemble", "ret" in live.disassemble("add"), True)
 # Replacement
@@ -125,3 +126,4 @@ def test_live_layer_from_python(run_inside, tmp_path):
     output = result.stdout.decode("utf-8", "replace")
     assert result.status == 0, output + result.stderr
     assert output.splitlines()[-1:] == ["done 0"], output + result.stderr
+for space in (live, kernel): raises("a name of Zig's enumerations", AttributeError, "has no 'divide'", lambda: space.divide(6, 3))

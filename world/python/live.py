@@ -33,6 +33,7 @@ class Namespace(Names):
 
     NAME               a function (call it: arguments are checked, faults raise KernelFault) or a variable's value
     NAME = value       writes a variable
+    CONSTANT           polyglot.kernel only: a constant of an enumeration of C
     ["file.c:NAME"]    a static of a kernel file
     search(text)       symbols that contain a text;  modules()  what is loaded;  unload(module)
     disassemble(name)  its machine code;  source(name)  its source, or where it is;  size(name), users(name)
@@ -49,9 +50,19 @@ class Namespace(Names):
     def _find(self, name):
         symbol = _symbol(name)
         if symbol is None or not self._has(symbol):
-            where = f" (polyglot.{_ORIGINS[symbol.origin]} has it)" if symbol else _near(name, self._origins)
+            if symbol:
+                where = f" (polyglot.{_ORIGINS[symbol.origin]} has it)"
+            elif self is not kernel and kernel._constant(name) is not None:
+                where = f" (polyglot.kernel.{name} is a constant of an enumeration)"
+            else:
+                where = _near(name, self._origins)
             raise AttributeError(f"polyglot.{self._title} has no {name!r}{where}")
         return symbol
+
+    def _constant(self, name):
+        """The value of an enumeration's constant, or None. polyglot.live and modules have none: a function that is gone must not become
+        something else silently."""
+        return _live.constant(name) if self._origins >> _KERNEL & 1 else None
 
     def find_name(self, name):
         """What is no attribute: Names calls this, and keeps functions until names change."""
@@ -62,11 +73,11 @@ class Namespace(Names):
     def __getitem__(self, name):
         try:
             symbol = self._find(name)
-        except AttributeError as error:
-            constant = _live.constant(name)
-            if constant is not None:
-                return constant
-            raise error from None
+        except AttributeError:
+            constant = self._constant(name)
+            if constant is None:
+                raise
+            return constant
         declared = _declared(name)
         if declared is None:
             what = "function" if symbol.kind == 1 else "variable"

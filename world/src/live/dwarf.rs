@@ -357,7 +357,7 @@ impl TypeTable {
     fn index_unit(&mut self, debug: &Debug, unit: u32, seen: &mut HashSet<(u16, usize)>) -> gimli::Result<()> {
         let mut entries = debug.units[unit as usize].entries_raw(None)?;
         let mut function_depth = isize::MAX;
-        let mut enumeration = None;
+        let (mut enumeration, is_c) = (None, debug.language(unit) == Language::C);
         let mut entry = Entry::null();
         while !entries.is_empty() {
             let (depth, offset) = (entries.next_depth(), entries.next_offset());
@@ -383,7 +383,7 @@ impl TypeTable {
                     let named = debug.text(unit, &entry, gimli::DW_AT_name);
                     let is_new = named.is_none_or(|name| seen.insert((tag.0, name.as_ptr() as usize)));
                     let is_complete = entry.attr(gimli::DW_AT_declaration).is_none();
-                    enumeration = (tag == gimli::DW_TAG_enumeration_type && is_new && is_complete).then_some(place);
+                    enumeration = (tag == gimli::DW_TAG_enumeration_type && is_new && is_complete && is_c).then_some(place);
                     match named {
                         Some(name) if !is_complete => _ = seen.remove(&(tag.0, name.as_ptr() as usize)),
                         Some(name) if is_new => self.index_type(tag, name, place),
@@ -638,7 +638,8 @@ impl TypeTable {
             self.enumeration(id).is_some_and(|known| known.size == size && known.values == values)
         });
         Some(same.unwrap_or_else(|| {
-            let id = self.make_enum(Enumeration { name: name.clone(), size, signed: negative, values });
+            let made = Enumeration { name: name.clone(), size, signed: negative, values };
+            let id = if debug.language(unit) == Language::C { self.make_enum(made) } else { self.make_scoped_enum(made) };
             self.remember_tag(Tag::Enum, name, id);
             id
         }))

@@ -174,14 +174,20 @@ impl TypeTable {
         self.make(Type::Record(self.records.len() as u32 - 1))
     }
 
+    /// An enumeration of C, whose constants are names of their own.
     pub fn make_enum(&mut self, enumeration: Enumeration) -> TypeId {
         let values = enumeration.values.clone();
-        self.enumerations.push(enumeration);
-        let id = self.make(Type::Enum(self.enumerations.len() as u32 - 1));
+        let id = self.make_scoped_enum(enumeration);
         for (name, value) in values {
             self.constants.entry(name).or_insert((value, id));
         }
         id
+    }
+
+    /// An enumeration of Zig or Rust: a constant is named through it, `Tag.divide`, and leaves plain names to others.
+    pub fn make_scoped_enum(&mut self, enumeration: Enumeration) -> TypeId {
+        self.enumerations.push(enumeration);
+        self.make(Type::Enum(self.enumerations.len() as u32 - 1))
     }
 
     // --- what names mean ---
