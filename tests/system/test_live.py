@@ -24,13 +24,14 @@ int apply(int (*f)(int), int n) { return f(n) + 1; }
 int spin(void) { for (;;) ; }
 int deep(int n) { volatile char big[4000]; big[0] = n; return deep(n + 1) + big[0]; }
 long seven(long a, long b, long c, long d, long e, long f, long g) { return a + b + c + d + e + f + 10 * g; }
-double half(double x) { return x / 2; }
+double half(double x) { return x / 2; } int total(const int *v, int n) { int s = 0; for (int i = 0; i < n; i++) s += v[i]; return s; } void twice_all(double *v, int n) { for (int i = 0; i < n; i++) v[i] *= 2; } int *counter_at(void) { return &counter; }
+int first_byte(const void *p) { return *(const unsigned char *)p; }
 struct point *where(void) { return &origin; }
 double sin(double); double sine(double x) { return sin(x); }
 """
 
 PROGRAM = CHECKS_INSIDE + r"""
-import ctypes, polyglot, threading
+import array, ctypes, polyglot, threading
 from polyglot import kernel, live
 
 module = polyglot.link("/host/sample.o")
@@ -45,6 +46,27 @@ equal("wide", live.wide(2**64 - 256, 255), 2**64 - 1)
 for data in (b"abc", bytearray(b"abc"), memoryview(b"abc"), (ctypes.c_ubyte * 3)(97, 98, 99)): equal(f"sum {data}", live.sum(data, 3), 294)
 buffer = bytearray(4); live.fill(buffer, 4); equal("fill", buffer, bytearray(b"\1\2\3\4"))
 constant = b"\0\0"; live.fill(constant, 2); equal("bytes never change", constant, bytes([0, 0]))
+# Items of buffers
+def both(*values): return (bytes(array.array("i", values)), array.array("i", values), array.array("I", values), memoryview(array.array("i", values)), (ctypes.c_int * len(values))(*values),
+                           memoryview(array.array("i", values)).cast("B"), bytearray(array.array("i", values)))
+for data in both(5, 7): equal(f"int * of {data!r}", live.total(data, 2), 12)
+for data in (array.array("d", [1.0]), array.array("f", [1.0]), array.array("q", [1]), array.array("h", [1, 2]), memoryview(array.array("d", [1.0]))):
+    raises(f"int * of {data!r}", TypeError, "total(): const int *v cannot point to the items of this", lambda: live.total(data, 1))
+for data in ((ctypes.c_double * 2)(1, 2), ctypes.c_double(1), ctypes.pointer(ctypes.c_double(1)), (ctypes.c_short * 4)()):
+    raises(f"int * of {data!r}", TypeError, "total(): const int *v cannot point to c_", lambda: live.total(data, 1))
+equal("one int", (live.total(ctypes.c_int(8), 1), live.total(ctypes.pointer(ctypes.c_int(9)), 1), live.total(live.counter_at(), 1)), (8, 9, live.counter))
+raises("short", TypeError, "const int *v points to 4 bytes, the c_char_Array_2 has 2", lambda: live.total(ctypes.create_string_buffer(2), 1))
+raises("a pointer to ints", TypeError, "takes a pointer to double, not to int", lambda: live.twice_all(live.counter_at(), 1))
+doubles = array.array("d", [1.5, 2.5]); live.twice_all(doubles, 2); equal("double *", list(doubles), [3.0, 5.0])
+raises("double * of floats", TypeError, "which are 'f' of 4 bytes", lambda: live.twice_all(array.array("f", [1, 2]), 2))
+raises("read-only", TypeError, "double *v may be written, and this memoryview is read-only", lambda: live.twice_all(memoryview(doubles).toreadonly(), 2))
+equal("read-only for const", live.total(memoryview(array.array("i", [4])).toreadonly(), 1), 4)
+raises("strided", TypeError, "contiguous", lambda: live.total(memoryview(array.array("i", [1, 2, 3, 4]))[::2], 2))
+for data in (b"\7", array.array("d", [3.5, 1.0]), array.array("i", [7]), ctypes.c_int(7)): equal(f"void * of {data!r}", live.first_byte(data), bytes(data)[0])
+for data in (array.array("i", [1, 2]), (ctypes.c_int * 2)(1, 2)): equal(f"unsigned char * of {data!r}", live.sum(data, 8), 3)
+raises("a buffer is no function", TypeError, "must be a function", lambda: live.apply(bytearray(8), 1))
+raises("nor are bytes", TypeError, "must be a function", lambda: live.apply(b"12345678", 1))
+raises("a structure of doubles", TypeError, "cannot point to the items", lambda: live.point_x(array.array("d", [1, 2, 3])))
 raises("str for bytes *", TypeError, "must be", lambda: live.point_x("x"))
 raises("short buffer", TypeError, "points to 24 bytes, the buffer has 3", lambda: live.point_x(bytearray(3)))
 equal("text", live.length("hällo"), 6); equal("bytes with a NUL", live.length(b"abc"), 3)
@@ -108,6 +130,7 @@ live.counter = 8; equal("values are not kept", (live.counter, live.counter), (8,
 raises("keywords", TypeError, "takes no keyword arguments", lambda: live.half(x=1))
 live.typed("int half(int x)"); raises("typed anew", TypeError, "int x must be an int", lambda: live.half(1.5))
 module.unload(force=True); raises("unloaded", AttributeError, "has no 'seven'", lambda: live.seven(1, 2, 3, 4, 5, 6, 7))
+for space in (live, kernel): raises("a name of Zig's enumerations", AttributeError, "has no 'divide'", lambda: space.divide(6, 3))
 print(*failures, sep="\n")
 print("done", len(failures))
 """
@@ -126,4 +149,3 @@ def test_live_layer_from_python(run_inside, tmp_path):
     output = result.stdout.decode("utf-8", "replace")
     assert result.status == 0, output + result.stderr
     assert output.splitlines()[-1:] == ["done 0"], output + result.stderr
-for space in (live, kernel): raises("a name of Zig's enumerations", AttributeError, "has no 'divide'", lambda: space.divide(6, 3))

@@ -378,17 +378,62 @@ def _as_pointer(value, inner, spelled, function):
     if type(value).__module__ in ("_ctypes", "ctypes") or _is_ctypes(value):
         if _info(inner).kind == "function" and callable(value):
             return None  # called as any callable is: live code cannot jump into the world
+        _check_ctypes(value, inner, spelled, function)
         return _ctypes_address(value)
     return None
 
 
 def _check_pointee(given, wanted, spelled, function):
     one, other = _info(given), _info(wanted)
-    if "void" in (one.kind, other.kind) or one.id == other.id or one.kind not in ("struct", "union") and other.kind not in ("struct", "union"):
+    if "void" in (one.kind, other.kind) or one.id == other.id or one.name == other.name:
         return
-    if one.kind == "array" and _info(one.inner).id == other.id or one.name == other.name:
+    if one.kind == "array" and _info(one.inner).id == other.id:
+        return
+    records = [info for info in (one, other) if info.kind in ("struct", "union")]
+    if not records and _fits(_value_kind(_element(given)), _element(given).size, wanted):
         return
     raise TypeError(f"{function}(): {spelled} takes a pointer to {other.name}, not to {one.name}")
+
+
+def _element(number):
+    """TypeInfo of a type, or of what an array of it consists of."""
+    info = _info(number)
+    while info.kind == "array":
+        info = _info(info.inner)
+    return info
+
+
+def _value_kind(info):
+    return {"float": "float", "struct": "record", "union": "record", "function": "function"}.get(info.kind, "int")
+
+
+def _fits(kind, size, wanted):
+    """May values of a kind ("int", "float", "record", "function") and size lie where a pointer to type `wanted` points? Bytes may be anything, and anything
+    may be read as bytes: the same rule as for buffers (Pointee::takes of convert.rs)."""
+    info = _element(wanted)
+    if info.kind == "function" or kind == "function":
+        return info.kind == kind
+    if info.kind == "void" or info.size == 1 or (kind, size) == ("int", 1):
+        return True
+    return kind == _value_kind(info) and (kind == "record" or size == info.size)
+
+
+def _check_ctypes(value, inner, spelled, function):
+    """TypeError: what a ctypes object is, or points to, is not what the pointer points to, or shorter."""
+    import ctypes
+    if isinstance(value, (ctypes.c_void_p, ctypes.c_char_p, ctypes._CFuncPtr)) and _element(inner).kind != "function":
+        return  # addresses of anything
+    own = value._obj if type(value).__name__ == "CArgObject" else value
+    given = own._type_ if isinstance(own, ctypes._Pointer) else type(own)
+    size, element = ctypes.sizeof(given), given
+    while issubclass(element, ctypes.Array):
+        element = element._type_
+    code = getattr(element, "_type_", None) if issubclass(element, ctypes._SimpleCData) else None
+    kind = "record" if issubclass(element, (ctypes.Structure, ctypes.Union)) else "float" if code in ("f", "d", "g") else "int"
+    if not _fits(kind, ctypes.sizeof(element), inner):
+        raise TypeError(f"{function}(): {spelled} cannot point to {element.__name__} of {ctypes.sizeof(element)} bytes: pass memoryview(it).cast('B') for its bytes as they are")
+    if not isinstance(own, ctypes._Pointer) and size < _info(inner).size > 1:
+        raise TypeError(f"{function}(): {spelled} points to {_info(inner).size} bytes, the {given.__name__} has {size}")
 
 
 def _is_ctypes(value):

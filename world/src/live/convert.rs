@@ -1,7 +1,7 @@
 //! Python objects as arguments of C functions, and results as Python objects.
 //!
-//! Everything is checked before the call: ranges (OverflowError), kinds (TypeError), lengths of buffers (TypeError). A bytearray or memoryview
-//! is passed where it lies; so are bytes where the function promises `const`, else it gets a copy, for bytes never change.
+//! Everything is checked before the call: ranges (OverflowError), kinds (TypeError), lengths and items of buffers (TypeError). A bytearray,
+//! memoryview or array is passed where it lies; so are bytes where the function promises `const`, else it gets a copy, for bytes never change.
 //! str is a copy in UTF-8 with its NUL, and so are bytes for `char *`. Objects of python/live.py and of ctypes are asked by the hook `pointer`.
 
 use super::callback;
@@ -33,8 +33,46 @@ enum Kind {
     Bool,
     Int { size: u32, signed: bool },
     Float(u32),
-    Pointer { to: TypeId, size: u64, is_const: bool, is_char: bool, is_void: bool, function: bool },
+    Pointer { to: TypeId, size: u64, is_const: bool, is_char: bool, pointee: Pointee },
     Record,
+}
+
+/// What a pointer points to, as far as the items of a buffer must fit it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Pointee {
+    Void,
+    Function,
+    /// Integers, enumerations, pointers: their size.
+    Int(u64),
+    Float(u64),
+    Record,
+}
+
+impl Pointee {
+    fn new(table: &TypeTable, ty: TypeId) -> Self {
+        let id = table.strip(ty);
+        match table.get(id) {
+            Type::Void => Self::Void,
+            Type::Function { .. } => Self::Function,
+            Type::Float { size, .. } => Self::Float(u64::from(*size)),
+            Type::Array { of, .. } => Self::new(table, *of),
+            Type::Record(_) => Self::Record,
+            _ => Self::Int(table.size_of(id)),
+        }
+    }
+
+    /// Are the items of a buffer (a format of the struct module) such values, or plain bytes, which may be anything? Bytes may be read from anything, too.
+    fn takes(self, format: &str, size: usize) -> bool {
+        let format = format.trim_start_matches(['@', '=', '<']);
+        let is_bytes = size == 1 && matches!(format, "B" | "b" | "c");
+        match self {
+            Self::Function => false,
+            Self::Void | Self::Int(1) => true,
+            Self::Int(wanted) => is_bytes || (wanted == size as u64 && matches!(format, "h" | "H" | "i" | "I" | "u" | "w" | "l" | "L" | "q" | "Q" | "n" | "N" | "P")),
+            Self::Float(wanted) => is_bytes || (wanted == size as u64 && matches!(format, "f" | "d" | "g")),
+            Self::Record => is_bytes || format.len() > 1,
+        }
+    }
 }
 
 /// How an argument is converted.
@@ -75,11 +113,10 @@ fn kind_of(table: &TypeTable, ty: TypeId) -> Kind {
                 size: table.size_of(*to),
                 is_const: matches!(table.get(qualified), Type::Const(_)),
                 is_char: matches!(table.get(inner), Type::Int { name, size: 1, .. } if name.contains("char")),
-                is_void: matches!(table.get(inner), Type::Void),
-                function: matches!(table.get(inner), Type::Function { .. }),
+                pointee: Pointee::new(table, inner),
             }
         }
-        Type::Function { .. } => Kind::Pointer { to: id, size: 0, is_const: false, is_char: false, is_void: false, function: true },
+        Type::Function { .. } => Kind::Pointer { to: id, size: 0, is_const: false, is_char: false, pointee: Pointee::Function },
         Type::Record(_) => Kind::Record,
         Type::Typedef { .. } | Type::Const(_) | Type::Volatile(_) => unreachable!("stripped"),
     }
@@ -137,7 +174,7 @@ impl Parameter {
     }
 
     fn pointer(&self, name: &str, object: &PyObjectRef, held: &mut Held, vm: &VirtualMachine) -> PyResult<u64> {
-        let Kind::Pointer { to, size, is_const, is_char, is_void, function } = self.kind else { unreachable!("a pointer") };
+        let Kind::Pointer { to, size, is_const, is_char, pointee } = self.kind else { unreachable!("a pointer") };
         if vm.is_none(object) {
             return Ok(0);
         }
@@ -146,7 +183,7 @@ impl Parameter {
                 .map_err(|_| vm.new_overflow_error(format!("{name}(): {} takes addresses of 64 bits", self.spelled)));
         }
         if let Some(text) = object.downcast_ref::<PyStr>() {
-            if !(is_char || is_void) {
+            if !(is_char || pointee == Pointee::Void) {
                 return Err(self.wrong(name, "a buffer or an object of that type", object, vm));
             }
             let text = text.to_string();
@@ -155,13 +192,15 @@ impl Parameter {
             }
             return Ok(held.copy(text.as_bytes()));
         }
-        if let Some(bytes) = object.downcast_ref::<PyBytes>() {
+        if let Some(bytes) = object.downcast_ref::<PyBytes>()
+            && pointee != Pointee::Function
+        {
             self.long_enough(name, bytes.as_bytes().len(), size, vm)?;
             if is_char || !is_const {
                 return Ok(held.copy(bytes.as_bytes()));
             }
         }
-        if function && object.is_callable() && !super::native::is_function(object) {
+        if pointee == Pointee::Function && object.is_callable() && !super::native::is_function(object) {
             let known = hook("pointer", vm)?.call((object.clone(), to.0, self.spelled.clone(), name), vm)?;
             if vm.is_none(&known) {
                 let borrowed = callback::borrow(object.clone(), to, vm)?;
@@ -178,14 +217,37 @@ impl Parameter {
             held.things().objects.push(object.clone());
             return u64::try_from_object(vm, known);
         }
-        let flags = if is_const { BufferFlags::SIMPLE } else { BufferFlags::WRITABLE };
-        let wanted = if is_const { "a buffer" } else { "a writable buffer" };
-        let buffer = PyBuffer::from_object(vm, object, flags).map_err(|_| self.wrong(name, wanted, object, vm))?;
+        if pointee == Pointee::Function {
+            return Err(self.wrong(name, "a function", object, vm));
+        }
+        let buffer = self.buffer(name, object, is_const, vm)?;
+        if !pointee.takes(&buffer.desc.format, buffer.desc.itemsize) {
+            let (format, bytes, class) = (&buffer.desc.format, buffer.desc.itemsize, object.class().name().to_string());
+            return Err(vm.new_type_error(format!(
+                "{name}(): {} cannot point to the items of this {class}, which are '{format}' of {bytes} bytes: memoryview(it).cast('B') passes its bytes as they are",
+                self.spelled
+            )));
+        }
         let found = buffer.as_contiguous().map(|bytes| (bytes.as_ptr() as u64, bytes.len()));
         let Some((address, length)) = found else { return Err(self.wrong(name, "contiguous memory", object, vm)) };
         self.long_enough(name, length, size, vm)?;
         held.things().buffers.push(buffer);
         Ok(address)
+    }
+
+    /// The object's memory with what its items are; writable where the function does not promise `const`.
+    fn buffer(&self, name: &str, object: &PyObjectRef, is_const: bool, vm: &VirtualMachine) -> PyResult<PyBuffer> {
+        if is_const {
+            return PyBuffer::from_object(vm, object, BufferFlags::RECORDS_RO).map_err(|_| self.wrong(name, "a buffer", object, vm));
+        }
+        PyBuffer::from_object(vm, object, BufferFlags::RECORDS).map_err(|_| match PyBuffer::from_object(vm, object, BufferFlags::RECORDS_RO) {
+            Ok(_) => vm.new_type_error(format!(
+                "{name}(): {} may be written, and this {} is read-only: pass a bytearray, or bytes(it), of which the function gets a copy",
+                self.spelled,
+                object.class().name()
+            )),
+            Err(_) => self.wrong(name, "a writable buffer", object, vm),
+        })
     }
 
     fn long_enough(&self, name: &str, length: usize, size: u64, vm: &VirtualMachine) -> PyResult<()> {
