@@ -1,7 +1,8 @@
 /*
  * The kernel's own names, from the symbol table of its ELF file: every global function and object, and the statics
  * of each file. A static is found by name and the basename of its source (STT_FILE has no more); tests/host/live
- * checks that no two C files with one basename have statics of one name. Made once at boot, then only read.
+ * checks that no two C files with one basename have statics of one name. Made once at boot, then only read; sorted
+ * when somebody first lists them, because that takes longer than all the rest.
  */
 #include <kernel/export.h>
 #include <kernel/log.h>
@@ -15,7 +16,8 @@
 
 static struct kernel_symbol *kernel_symbols;
 static uint32_t *buckets;       /* index + 1 of the first symbol */
-static uint32_t *global_order;  /* globals, by name */
+static uint32_t *global_order;  /* globals; by name once is_sorted */
+static bool is_sorted;          /* live_mutex */
 static size_t symbol_total, bucket_count, global_count;
 
 /* Linker script symbols have no type: those are objects, labels of assembly functions. */
@@ -94,7 +96,6 @@ void kernel_symbols_init(const uint8_t *file, size_t size)
     }
     kernel_symbols_read(file, &table, &strings);
     kernel_symbols_hash();
-    sort_items(global_order, global_count, sizeof *global_order, kernel_symbol_is_before, NULL);
     kernel_symbols_mark_exports();
 }
 
@@ -142,6 +143,9 @@ const struct kernel_symbol *kernel_symbol_at(size_t index) { return &kernel_symb
 
 size_t kernel_symbol_lower_bound(const char *name)
 {
+    if (!is_sorted)
+        sort_items(global_order, global_count, sizeof *global_order, kernel_symbol_is_before, NULL);
+    is_sorted = true;
     size_t low = 0, high = global_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;

@@ -132,10 +132,10 @@ void kernel_symbols_init(const uint8_t *file, size_t size);
 const struct kernel_symbol *kernel_symbol_find(const char *name, const char *file);
 /* "name" or "file.c:name". */
 const struct kernel_symbol *kernel_symbol_parse(const char *name);
-/* Sorted by name, globals only. */
+/* Globals only; sorted by name from the first kernel_symbol_lower_bound() on. */
 size_t kernel_symbol_count(void);
 const struct kernel_symbol *kernel_symbol_at(size_t index);
-/* The index of the first whose name is not smaller. */
+/* The index of the first whose name is not smaller. live_mutex is held. */
 size_t kernel_symbol_lower_bound(const char *name);
 /* Any whose file has a static called `name`.N: the compiler took it apart. */
 bool kernel_symbol_was_split(const char *name, const char *file);

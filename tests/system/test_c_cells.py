@@ -117,16 +117,27 @@ if found != [5, 12, True, False, 1.5, 12, "TypeError", "OverflowError", "TypeErr
     wrong += 1
     print("VALUES", found)
 queues = polyglot.kernel["kernel/sched/thread.c:run_queues"]
-for look in range(100):
+for look in range(1000):
     try:  # without the queue's lock: a thread may leave it meanwhile
         ready = [one.name.text for queue in queues[:2] for one in polyglot.kernel.list(queue.ready, "struct thread", "run_link")]
         break
     except RuntimeError:
-        ready = ["not looked at", look]
+        ready = None
 page = polyglot.kernel.page_from_phys(0x200000)
-if not all(isinstance(name, str) for name in ready) or page.references < 0 or len(bytes(page[0])) != 32:
+if ready is None or not all(isinstance(name, str) for name in ready) or page.references < 0 or len(bytes(page[0])) != 32:
     wrong += 1
     print("KERNEL", ready, page)
+# A list whose entries have gone to another one, after which way ever.
+polyglot.c("struct list here, there, entries[9];")
+for length in range(9):
+    here, there = live.address_of("here"), live.address_of("there")
+    entries = [live.address_of("entries") + 16 * at for at in range(length)]
+    for one, other in zip([here, *entries], [*entries, there]):
+        polyglot.c(f"*(void **){one}ul = (void *){other}ul")
+    polyglot.c(f"there.next = (void *){(entries or [there])[-1]}ul")
+    if raised(lambda: list(live.list("here", "struct list", "next"))) != "RuntimeError":
+        wrong += 1
+        print("LIST", length)
 with contextlib.redirect_stdout(io.StringIO()) as text:
     help("add")
     help("len")

@@ -219,6 +219,7 @@ class Namespace(Names):
         """list(head, "struct thread", "all_link"): the structures on a list of the kernel (lib/list.h), one after the other
 
         head: the list's head by name, view, pointer or address. The list may change meanwhile: nothing holds its lock.
+        RuntimeError: from an entry that has gone to another list, the way never came back to the head.
         """
         number = _type_number(type)
         info = _info(number)
@@ -227,12 +228,15 @@ class Namespace(Names):
             raise AttributeError(_no_field(info, link))
         start = self.address_of(head) if isinstance(head, str) else _address_of(head)
         at = int.from_bytes(_live.peek(start, 8), "little")
-        for _ in range(1 << 20):
-            if at in (start, 0):
-                return
+        known, steps, limit = at, 0, 1  # an entry of before, taken anew after 1, 2, 4, 8... steps: in a ring it comes again
+        while at not in (start, 0):
             yield _load(number, _Memory(at - found[1]), 0)
             at = int.from_bytes(_live.peek(at, 8), "little")
-        raise RuntimeError("the list does not end")
+            if at == known and at != start:
+                raise RuntimeError("the list does not lead back to its head: an entry has gone to another one meanwhile")
+            steps += 1
+            if steps == limit:
+                known, steps, limit = at, 0, 2 * limit
 
 
 def _address_of(value):
