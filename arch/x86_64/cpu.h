@@ -83,6 +83,14 @@ static inline struct cpu *this_cpu(void)
     return cpu;
 }
 
+/* The thread that runs this, in one instruction: right on any CPU. thread_current() is the same as a function. */
+static inline struct thread *this_thread(void)
+{
+    struct thread *thread;
+    __asm__ volatile("mov %%gs:8, %0" : "=r"(thread));
+    return thread;
+}
+
 extern struct cpu cpus[MAX_CPUS];
 
 /* What CPUID said, once for all CPUs. */

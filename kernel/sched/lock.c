@@ -22,7 +22,7 @@ void lock_break_all(void) { locks_broken = true; }
 
 LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested, bool sleeping)
 {
-    struct thread *me = thread_current();
+    struct thread *me = this_thread();
     if (lock_checks && !locks_broken && rank != LOCK_RANK_NONE && me->held_count > me->held_floor) {
         uint32_t top = me->held_floor;
         for (uint32_t i = top; i < me->held_count; i++)
@@ -49,7 +49,7 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
 
 LOCAL void lock_note_released(const void *lock, const char *name)
 {
-    struct thread *me = thread_current();
+    struct thread *me = this_thread();
     for (uint32_t i = me->held_count; i-- > 0;) {
         if (me->held[i].lock != lock)
             continue;
@@ -65,7 +65,7 @@ LOCAL void lock_note_released(const void *lock, const char *name)
 
 void lock_check_may_sleep(void)
 {
-    const struct thread *me = thread_current();
+    const struct thread *me = this_thread();
     if (!lock_checks || locks_broken)
         return;
     if (!irqs_are_enabled() && this_cpu()->interrupt_depth > 0)
@@ -85,7 +85,7 @@ void spin_init(struct spinlock *lock, const char *name, enum lock_rank rank)
     *lock = (struct spinlock)SPINLOCK_INIT(name, (uint32_t)rank);
 }
 
-bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == thread_current() && lock->holder_cpu >= 0; }
+bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == this_thread() && lock->holder_cpu >= 0; }
 
 void spin_acquire(struct spinlock *lock)
 {
@@ -97,7 +97,7 @@ void spin_acquire(struct spinlock *lock)
         while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
             cpu_relax();
     }
-    lock->holder = thread_current();
+    lock->holder = this_thread();
     lock->holder_cpu = this_cpu()->id;
     lock->frame = __builtin_frame_address(0);
 }
@@ -151,7 +151,7 @@ void mutex_init(struct mutex *mutex, const char *name, enum lock_rank rank)
     mutex->name = name;
 }
 
-bool mutex_is_held_by_me(const struct mutex *mutex) { return mutex->holder == thread_current(); }
+bool mutex_is_held_by_me(const struct mutex *mutex) { return mutex->holder == this_thread(); }
 
 /* One that was woken and found the mutex taken again gets it next: nobody waits for ever. */
 struct mutex_waiter {
@@ -179,7 +179,7 @@ LOCAL void mutex_spin(const struct mutex *mutex)
 
 LOCAL void mutex_acquire(struct mutex *mutex)
 {
-    struct thread *me = thread_current();
+    struct thread *me = this_thread();
     struct mutex_waiter waiter = { .entry = { .thread = me, .wake = NULL }, .passed_over = false };
     lock_check_may_sleep();
     mutex_spin(mutex);
@@ -224,7 +224,7 @@ bool mutex_try_lock(struct mutex *mutex)
     irq_flags_t flags = spin_lock_irq(&mutex->guard);
     bool taken = mutex->holder == NULL;
     if (taken)
-        mutex->holder = thread_current();
+        mutex->holder = this_thread();
     spin_unlock_irq(&mutex->guard, flags);
     if (taken) /* a try cannot deadlock: any order is fine */
         lock_note_held(mutex, LOCK_RANK_NONE, mutex->name, true, true);
@@ -235,8 +235,8 @@ void mutex_unlock(struct mutex *mutex)
 {
     lock_note_released(mutex, mutex->name);
     irq_flags_t flags = spin_lock_irq(&mutex->guard);
-    if (mutex->holder != thread_current())
-        panic("mutex %s: released by %s, held by %s", mutex->name, thread_current()->name,
+    if (mutex->holder != this_thread())
+        panic("mutex %s: released by %s, held by %s", mutex->name, this_thread()->name,
               mutex->holder != NULL ? mutex->holder->name : "nobody");
     mutex->holder = NULL;
     if (!list_is_empty(&mutex->waiters)) {
@@ -254,7 +254,7 @@ void mutex_unlock(struct mutex *mutex)
 
 void lock_abandon(uint32_t slot)
 {
-    struct thread *me = thread_current();
+    struct thread *me = this_thread();
     void *lock = (void *)(uintptr_t)me->held[slot].lock;
     if (me->held[slot].sleeping && mutex_is_held_by_me(lock)) {
         mutex_unlock(lock);

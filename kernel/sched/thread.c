@@ -51,22 +51,20 @@ static struct thread boot_thread;
 
 struct thread *thread_current(void)
 {
-    struct thread *thread;
-    __asm__ volatile("mov %%gs:8, %0" : "=r"(thread)); /* one instruction: right on any CPU */
-    return thread;
+    return this_thread();
 }
 
 LOCAL struct run_queue *thread_queue_of(int32_t cpu) { return &run_queues[cpu]; }
 
 void preempt_disable(void)
 {
-    thread_current()->preempt_count++;
+    this_thread()->preempt_count++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 void preempt_enable(void)
 {
-    struct thread *me = thread_current();
+    struct thread *me = this_thread();
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     KASSERT(me->preempt_count > 0);
     if (--me->preempt_count == 0 && this_cpu()->reschedule && irqs_are_enabled()) {

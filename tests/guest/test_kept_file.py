@@ -17,7 +17,8 @@ class KeptFile(unittest.TestCase):
 
     def test_a_file_is_written_and_written_again(self):
         for text in ("int a;\n", "", "int \u00fc; // \U0001f600\n" * 1000, "b"):
-            _kept_file.write_whole(self.path, text)
+            stamp = _kept_file.write_whole(self.path, text)
+            self.assertEqual(stamp, _kept_file.changed(self.folder))
             self.assertEqual(_kept_file.read(self.path), text)
             self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
 

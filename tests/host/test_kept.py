@@ -26,6 +26,7 @@ def write_whole(path, text):
         finally:
             os.close(file)
         os.replace(temporary, path)
+        return changed(folder)
     except Exception:
         if os.path.exists(temporary):
             os.remove(temporary)

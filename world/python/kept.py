@@ -84,15 +84,17 @@ def record(language, source, names, uses=()):
         _index.remove(other)
     definition.path = f"{DIRECTORY}/{definition.order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}"
     try:
-        write_whole(definition.path, definition.text())
+        stamp = write_whole(definition.path, definition.text())
     except FileNotFoundError:
         os.makedirs(DIRECTORY, exist_ok=True)
-        write_whole(definition.path, definition.text())
-    for other in older:
-        if other.path != definition.path:
-            _remove(other.path)
+        stamp = write_whole(definition.path, definition.text())
+    if older:
+        for other in older:
+            if other.path != definition.path:
+                _remove(other.path)
+        stamp = changed(DIRECTORY)
     _index.add(definition)
-    _index.stamp = changed(DIRECTORY)
+    _index.stamp = stamp
     return definition
 
 

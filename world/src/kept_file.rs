@@ -8,17 +8,25 @@ pub(crate) use _kept_file::module_def;
 use rustpython_vm::builtins::PyStrRef;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Whatever happens meanwhile, the file is the old or the new one. A signal waits until this is done.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+/// Whatever happens meanwhile, the file is the old or the new one. A signal waits until this is done. When its folder changed.
+fn write_whole(path: &Path, text: &str) -> io::Result<i64> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let temporary = path.with_file_name(format!(".{}.new", name.to_string_lossy()));
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
-    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(changed(folder))
+}
+
+/// In nanoseconds; 0: it is not there.
+fn changed(path: &Path) -> i64 {
+    fs::metadata(path).map_or(0, |found| found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec()))
 }
 
 /// A list of strings as JSON, in ASCII.
@@ -41,12 +49,12 @@ fn push_list(text: &mut String, words: &[PyStrRef]) {
 #[rustpython_vm::pymodule]
 mod _kept_file {
     use rustpython_vm::{PyResult, VirtualMachine, builtins::PyStrRef, convert::ToPyException};
-    use std::os::unix::fs::MetadataExt;
     use std::path::Path;
 
-    /// write_whole(path, text): the file is the old or the new one, whatever happens meanwhile. OSError: it is the old one.
+    /// write_whole(path, text) -> changed() of its folder: the file is the old or the new one, whatever happens meanwhile.
+    /// OSError: it is the old one.
     #[pyfunction]
-    fn write_whole(path: String, text: String, vm: &VirtualMachine) -> PyResult<()> {
+    fn write_whole(path: String, text: String, vm: &VirtualMachine) -> PyResult<i64> {
         super::write_whole(Path::new(&path), &text).map_err(|error| error.to_pyexception(vm))
     }
 
@@ -60,7 +68,7 @@ mod _kept_file {
     /// changed(path) -> nanoseconds: when a folder (or file) was changed; 0: it is not there.
     #[pyfunction]
     fn changed(path: String) -> i64 {
-        std::fs::metadata(path).map_or(0, |found| found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec()))
+        super::changed(Path::new(&path))
     }
 
     /// head(language, order, names, uses) -> str: a dict of these as JSON, in one line.
