@@ -1,6 +1,6 @@
 """The live layer from Python: `polyglot.live`, `polyglot.kernel`, link, export (see the functions' own texts).
 
-Frozen as `_livelayer`; the native part is `_live` (world/src/live/native.rs), values of C types are in live_values.py. Users reach
+Frozen as `_livelayer`; the native part is `_live` (world/src/live/native/), values of C types are in live_values.py, faults in live_faults.py. Users reach
 it by the module polyglot.
 """
 
@@ -9,11 +9,10 @@ import _live
 import errno
 import os
 from _livenames import Names
-from _livevalues import (
-    Array, KernelFault, Pointer, Struct, Symbol, Type, _CONTEXTS, _KERNEL, _LIVE,
-    _Memory, _ORIGINS, _WORLD, _as_pointer, _as_record, _as_scalar, _declared, _field, _function, _info, _load,
-    _make_fault, _make_value, faults, _no_field, _store, _symbol, _type_number,
-)
+from _livectypes import _as_scalar
+from _livefaults import KernelFault, _make_fault, faults
+from _livetypes import Symbol, _CONTEXTS, _KERNEL, _LIVE, _ORIGINS, _WORLD, _declared, _field, _info, _no_field, _symbol
+from _livevalues import Array, Pointer, Struct, Type, _Memory, _as_pointer, _as_record, _function, _load, _make_value, _store, _type_number
 from _tables import Table, row_type
 
 

@@ -1,211 +1,17 @@
 """Values of C types in Python: numbers are Python's, everything else is a view of the memory (Struct, Array, Pointer) that reads and
-writes when it is used. Memory that is not there raises OSError EFAULT. Faults of live code are exceptions (KernelFault).
+writes when it is used. Memory that is not there raises OSError EFAULT.
 
-Frozen as `_livevalues`; live.py, which makes the namespaces of them, gives every name on. The native part is `_live`.
+Frozen as `_livevalues`; above live_types.py and live_ctypes.py, below live.py. The native part is `_live`.
 """
 
 import _live
-import re
-from collections import namedtuple
 
-from _tables import Table, report, row_type
-
-_KERNEL, _LIVE, _WORLD = 1, 2, 3  # enum live_origin
-_ORIGINS = {1: "kernel", 2: "live", 3: "world"}
-_CONTEXTS = {1: "any", 2: "sleepable", 3: "world"}
-_EFAULT = 14
-_LIVE_AREA = 0xffffffffa0000000  # up from there: arch/x86_64/layout.h
-
-Symbol = namedtuple("Symbol", "name address target size kind origin context flags module users generation", module="polyglot")
-TypeInfo = namedtuple("TypeInfo", "kind name size align inner count id complete", module="polyglot")
-Frame = namedtuple("Frame", "name offset file line address", module="polyglot")
-_Declared = namedtuple("_Declared", "type function local language file line module")
+from _livectypes import _check_ctypes, _ctypes_address, _is_ctypes
+from _livetypes import _element, _field, _fits, _info, _no_field, _symbol_at, _symbol_text, _value_kind
+from _tables import row_type
 
 
-# --- faults ----------------------------------------------------------------------------------------------
-
-_KINDS = {1: "read", 2: "write", 3: "execute", 4: "divide", 5: "invalid opcode", 6: "general protection", 7: "stack overflow",
-          8: "floating point", 9: "breakpoint", 10: "heap", 11: "abort", 12: "exit", 13: "interrupted", 14: "time limit",
-          15: "lock held", 16: "interrupts off", 17: "context", 18: "callback"}
-_KIND_TEXTS = {"read": "read of address {address:#x}", "write": "write to address {address:#x}", "execute": "jump to address {address:#x}, where no code is",
-               "divide": "division by zero or out of range", "invalid opcode": "invalid instruction",
-               "general protection": "general protection fault (a misaligned SSE access, or an address that cannot exist)",
-               "stack overflow": "the stack is used up", "floating point": "floating-point exception", "breakpoint": "breakpoint",
-               "heap": "damaged heap", "abort": "abort()", "exit": "exit({address})", "interrupted": "interrupted by Ctrl-C",
-               "time limit": "the time limit is over", "panic": "panic", "lock held": "it returned with a lock held",
-               "interrupts off": "it kept interrupts off too long", "context": "called where it must not be", "callback": "a callback raised"}
-
-
-class KernelFault(RuntimeError):
-    """Live code did what the CPU or the kernel cannot let pass; the call was ended, everything else goes on.
-
-    kind       "read", "write", "execute", "divide", "stack overflow", "interrupted", "time limit", "panic" of Zig and Rust, ...
-    language   of the function: "C", "Zig", "Rust"; "" if unknown
-    function   where it happened; file, line: "" and 0 if unknown. Of a panic: who caused it, not the language's code that ends it
-    address    that was touched (read, write, execute), or the status of exit()
-    text       what the kernel adds: which lock, which check
-    backtrace  list of (name, offset, file, line, address), innermost first, up to the border to Python
-    locks_released  how many kernel locks it held
-    """
-
-    __module__ = "polyglot"
-
-    def __init__(self, kind, address=0, frames=(), text="", module=0, locks_released=0):
-        self.kind, self.address, self.text, self.module, self.locks_released = kind, address, text, module, locks_released
-        # What the library raises (no instruction of its own faulted) begins with the address behind the call.
-        is_raised = kind in ("heap", "abort", "exit")
-        self.backtrace = [frame if isinstance(frame, Frame) else _frame(frame, index > 0 or is_raised) for index, frame in enumerate(frames)]
-        where, panic = _blame(self.backtrace) if kind in _ENDS_OF_PANICS else (None, None)
-        if panic is not None:
-            self.kind, self.text = "panic", text or panic
-        else:
-            known = next((frame for frame in self.backtrace if frame.name), None)
-            where = next((frame for frame in self.backtrace if frame.file), known)
-        self.function, self.file, self.line = (where.name, where.file, where.line) if where else ("", "", 0)
-        declared = _declared(self.function) if self.function else None
-        self.language = declared and declared.language or _LANGUAGES.get(self.file[self.file.rfind("."):], "")
-        super().__init__(str(self))
-
-    def __str__(self):
-        what = _KIND_TEXTS.get(self.kind, self.kind).format(address=self.address)
-        if self.kind in ("read", "write") and self.address < 65536:
-            what += " (a null pointer)"
-        if self.text:
-            what += f": {self.text}"
-        if self.function:
-            what += f", in {self.language + ' ' if self.language else ''}function {self.function}"
-        if self.file:
-            what += f" ({self.file}:{self.line})"
-        if self.locks_released:
-            what += f"; {self.locks_released} lock{'s' if self.locks_released > 1 else ''} released"
-        return what
-
-
-_ENDS_OF_PANICS = ("abort", "exit", "invalid opcode", "breakpoint")
-_LANGUAGES = {".c": "C", ".h": "C", ".zig": "Zig", ".rs": "Rust"}
-_PANIC = re.compile(r"__rustc::rust_begin_unwind|core::panicking::|(std\.)?(debug\.(FullPanic|defaultPanic|panic)|builtin\.panic)")
-
-
-def _blame(frames):
-    """(frame of who caused it, what it was in words) of a panic of Rust or Zig, whose own functions lie above; (None, None): it is none."""
-    last = max((at for at, frame in enumerate(frames) if _PANIC.match(frame.name)), default=None)
-    if last is None:
-        return None, None
-    outer = [frame for frame in frames[last + 1:] if frame.file]
-    library = re.compile(r"(.*/)?library/(core|alloc|std)/|/rustc/")  # unwrap() and its like are not to blame either
-    own = next((frame for frame in outer if not library.match(frame.file)), frames[last])
-    word = re.split(r"::|\.", frames[last].name)[-1].removeprefix("panic_const_").removeprefix("panic_")
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower().replace("_", " ")
-    return own, "" if words in ("panic", "fmt", "default panic", "rust begin unwind") else words
-
-
-def _frame(address, is_return):
-    """Name and line of an address; a return address belongs to the call before it."""
-    place = address - 1 if is_return else address
-    found = _live.name_at(place)
-    if found is None:
-        return Frame("", 0, "", 0, address)
-    name, offset = found
-    symbol = _symbol_at(place)
-    module = symbol.module if symbol else 0
-    line = _live.line(place, module, name, offset) if module else _kernel_line(place)
-    return Frame(_live.demangle(name), offset + (1 if is_return else 0), *(line or ("", 0)), address)
-
-
-_kernel_lines = {}
-
-
-def _kernel_line(address):
-    """(file, line) or None. Kept, because a search takes 0.1 s under emulation, and faults have their outer frames in common."""
-    if address not in _kernel_lines:
-        if len(_kernel_lines) >= 1000:
-            _kernel_lines.clear()
-        _kernel_lines[address] = _live.line(address, 0, "", 0)
-    return _kernel_lines[address]
-
-
-def _make_fault(kind, address, frames, text, module, locks):
-    return KernelFault(_KINDS.get(kind, f"kind {kind}"), address, frames, text, module, locks)
-
-
-Reported = namedtuple("Reported", "number seconds what fault", module="polyglot")
-
-
-def faults(after=0):
-    """faults(after=0) -> Table: the last 64 faults of live code that had no caller to tell: in timers, interrupt handlers, kernel
-    threads, replaced functions, drivers. after: only those with a greater number
-
-    number   since power-on, from 1
-    seconds  since power-on
-    what     whose fault it was, and what became of it
-    fault    a KernelFault, as a call from Python would have raised it
-    """
-    rows = [Reported(row.number, row.ms / 1000, row.what, _reported_fault(row)) for row in report("faults") if row.number > after]
-    return Table("faults", Reported._fields, rows)
-
-
-def _reported_fault(row):
-    frames = []
-    for number, place in enumerate(str(row.where).split(" < ")):
-        address, _, place = place.partition(" ")
-        name, _, offset = place.rpartition("+")
-        frames.append(_reported_frame(int(address, 16), name, int(offset, 16) if name else 0, row.module, number > 0))
-    return _make_fault(row.kind, int(str(row.address), 16), frames, str(row.text), row.module, row.locks_released)
-
-
-def _reported_frame(address, name, offset, module, is_return):
-    """Its code may be gone: the name is the one of then, and the line is looked up by it."""
-    if not name:
-        return _frame(address, is_return)
-    line = _live.line(address - is_return, module, name, offset) if address >= _LIVE_AREA else _kernel_line(address - is_return)
-    return Frame(_live.demangle(name), offset + is_return, *(line or ("", 0)), address)
-
-
-# --- symbols and types -----------------------------------------------------------------------------------
-
-def _symbol(name):
-    found = _live.lookup(name)
-    return Symbol(*found) if found else None
-
-
-def _symbol_at(address):
-    try:
-        found = _live.symbol_at(address)
-    except OSError:
-        return None
-    return Symbol(*found) if found else None
-
-
-def _declared(name):
-    found = _live.declared(name)
-    return _Declared(*found) if found else None
-
-
-_infos = {}
-
-
-def _info(number):
-    """TypeInfo; kept, for types never change."""
-    info = _infos.get(number)
-    if info is None:
-        info = TypeInfo(*_live.type_info(number))
-        if info.complete:
-            _infos[number] = info
-    return info
-
-
-_fields = {}
-
-
-def _field(info, name):
-    """(type, offset, first bit, bits) of a field; None: there is none."""
-    fields = _fields.get(info.id)
-    if fields is None:
-        fields = {row[0]: row[1:] for row in _live.fields(info.id, True)}
-        if info.complete:
-            _fields[info.id] = fields
-    return fields.get(name)
-
+# --- types -----------------------------------------------------------------------------------------------
 
 class Type:
     """A C type. size and align in bytes; fields: (name, Type, offset, first bit, bits); calling it with an address makes a view."""
@@ -395,74 +201,6 @@ def _check_pointee(given, wanted, spelled, function):
     raise TypeError(f"{function}(): {spelled} takes a pointer to {other.name}, not to {one.name}")
 
 
-def _element(number):
-    """TypeInfo of a type, or of what an array of it consists of."""
-    info = _info(number)
-    while info.kind == "array":
-        info = _info(info.inner)
-    return info
-
-
-def _value_kind(info):
-    return {"float": "float", "struct": "record", "union": "record", "function": "function"}.get(info.kind, "int")
-
-
-def _fits(kind, size, wanted):
-    """May values of a kind ("int", "float", "record", "function") and size lie where a pointer to type `wanted` points? Bytes may be anything, and anything
-    may be read as bytes: the same rule as for buffers (Pointee::takes of convert.rs)."""
-    info = _element(wanted)
-    if info.kind == "function" or kind == "function":
-        return info.kind == kind
-    if info.kind == "void" or info.size == 1 or (kind, size) == ("int", 1):
-        return True
-    return kind == _value_kind(info) and (kind == "record" or size == info.size)
-
-
-def _check_ctypes(value, inner, spelled, function):
-    """TypeError: what a ctypes object is, or points to, is not what the pointer points to, or shorter."""
-    import ctypes
-    if isinstance(value, (ctypes.c_void_p, ctypes.c_char_p, ctypes._CFuncPtr)) and _element(inner).kind != "function":
-        return  # addresses of anything
-    own = value._obj if type(value).__name__ == "CArgObject" else value
-    given = own._type_ if isinstance(own, ctypes._Pointer) else type(own)
-    size, element = ctypes.sizeof(given), given
-    while issubclass(element, ctypes.Array):
-        element = element._type_
-    code = getattr(element, "_type_", None) if issubclass(element, ctypes._SimpleCData) else None
-    kind = "record" if issubclass(element, (ctypes.Structure, ctypes.Union)) else "float" if code in ("f", "d", "g") else "int"
-    if not _fits(kind, ctypes.sizeof(element), inner):
-        raise TypeError(f"{function}(): {spelled} cannot point to {element.__name__} of {ctypes.sizeof(element)} bytes: pass memoryview(it).cast('B') for its bytes as they are")
-    if not isinstance(own, ctypes._Pointer) and size < _info(inner).size > 1:
-        raise TypeError(f"{function}(): {spelled} points to {_info(inner).size} bytes, the {given.__name__} has {size}")
-
-
-def _is_ctypes(value):
-    import sys
-    ctypes = sys.modules.get("_ctypes")
-    return ctypes is not None and any(base.__module__ == "_ctypes" for base in type(value).__mro__)
-
-
-def _ctypes_address(value):
-    """Pointers, functions and byref() of ctypes by what they point to, other objects by where they lie."""
-    import ctypes
-    if type(value).__name__ == "CArgObject":
-        return ctypes.addressof(value._obj)
-    if isinstance(value, (ctypes._Pointer, ctypes._CFuncPtr)):
-        return ctypes.cast(value, ctypes.c_void_p).value or 0
-    if isinstance(value, (ctypes.c_void_p, ctypes.c_char_p)):
-        return int.from_bytes(bytes(value), "little")
-    return ctypes.addressof(value)
-
-
-def _as_scalar(value):
-    """Hook of calls: the number in a scalar of ctypes, or the object itself."""
-    if _is_ctypes(value):
-        import ctypes
-        if isinstance(value, ctypes._SimpleCData):
-            return value.value
-    return value
-
-
 def _as_record(value, number, spelled, function):
     """Hook of calls: the bytes of a structure that is passed by value."""
     return _pack(number, value, f"{function}(): {spelled}")
@@ -560,13 +298,6 @@ class Struct:
             rows.append((name or "", text if len(text) <= 200 else text[:197] + "..."))
         widest = max((len(name) for name, _ in rows), default=0)
         return "\n".join([f"{info.name}{place}"] + [f"    {name.ljust(widest)} = {text}" for name, text in rows])
-
-
-def _no_field(info, name):
-    import difflib
-    names = [row[0] for row in _live.fields(info.id, True) if row[0]]
-    near = difflib.get_close_matches(name, names, 3)
-    return f"{info.name} has no field {name!r}" + (f"; did you mean {', '.join(near)}?" if near else "")
 
 
 class Array:
@@ -741,17 +472,6 @@ class Pointer:
             except OSError:
                 pass
         return text
-
-
-def _symbol_text(address):
-    """" <name+offset>" of a function or variable that an address lies in."""
-    symbol = _symbol_at(address)
-    if symbol is None or symbol.name.startswith("L."):  # the compiler's label of a text
-        return ""
-    offset = address - symbol.address
-    if symbol.kind != 1 and offset >= max(symbol.size, 1):
-        return ""  # the variable that lies before it
-    return f" <{symbol.name}+{offset:#x}>" if offset else f" <{symbol.name}>"
 
 
 _functions = {}

@@ -15,7 +15,7 @@ import _kept
 import _live
 import _ownfile
 import _versions
-from _livevalues import _EFAULT, _LIVE, _WORLD, _declared, _info, _symbol
+from _livetypes import _EFAULT, _LIVE, _WORLD, _declared, _info, _symbol
 from _tables import Table, row_type
 
 _HIDDEN, _FORCE = 8, 4  # LIVE_LOAD_... of live/control.h
