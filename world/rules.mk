@@ -37,7 +37,7 @@ $(BUILD)/world.elf: $(BUILD)/world.sym.elf
 $(BUILD)/symbols.bin: $(BUILD)/world.sym.elf tools/mksymbols.py
 	@$(STEP) "SYMBOLS $@" $(PYTHON) tools/mksymbols.py --output $@ $<
 
-# The kernel's debug data, from which the live layer has its types (src/live/dwarf.rs). What only debuggers of
+# The kernel's debug data, from which the live layer has its types (src/live/dwarf/). What only debuggers of
 # optimised code need is left out.
 KERNEL_DEBUG_DATA := $(BUILD)/kernel.debug
 ROOTFS_PARTS += /usr/lib/polyglot/kernel.debug=$(KERNEL_DEBUG_DATA)
