@@ -275,6 +275,45 @@ LOCAL int64_t control_replace(void *argument)
     return control_answer(request->message, reason, error);
 }
 
+struct control_set_row {
+    struct live_replace_request request;
+    char name[LIVE_NAME_SIZE];
+};
+
+/* Copies what the caller gave to rows and replacements. */
+LOCAL int control_copy_set(const struct live_replace_set_request *request, struct control_set_row *rows,
+                           struct live_replacement *replacements, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct live_replace_request *row = &rows[i].request;
+        int error = copy_from_user(row, user_ptr_from(request->replacements.address + i * sizeof *row), sizeof *row);
+        error = error != 0 ? error : live_control_copy_name(row->name, rows[i].name);
+        if (error != 0)
+            return error;
+        replacements[i] = (struct live_replacement){
+            .name = rows[i].name, .target = row->target, .module = row->module, .trial = (nanos_t)row->trial,
+            .failure_value = row->failure_value, .stack_bytes = row->stack_bytes, .flags = row->flags };
+    }
+    return 0;
+}
+
+LOCAL int64_t control_replace_set(void *argument)
+{
+    const struct live_replace_set_request *request = argument;
+    uint64_t count = request->replacements.size / sizeof(struct live_replace_request);
+    char reason[CONTROL_REASON_SIZE] = "";
+    if (count == 0 || count > LIVE_REPLACE_SET_MAX || request->replacements.size % sizeof(struct live_replace_request) != 0)
+        return -EINVAL;
+    struct control_set_row *rows = live_allocate(count * sizeof *rows);
+    struct live_replacement *replacements = live_allocate(count * sizeof *replacements);
+    int error = rows == NULL || replacements == NULL ? -ENOMEM : control_copy_set(request, rows, replacements, (uint32_t)count);
+    if (error == 0)
+        error = live_replace_set(replacements, (uint32_t)count, reason, sizeof reason);
+    live_release(replacements, count * sizeof *replacements);
+    live_release(rows, count * sizeof *rows);
+    return control_answer(request->message, reason, error);
+}
+
 LOCAL int64_t control_restore(void *argument)
 {
     const struct live_restore_request *request = argument;
@@ -304,6 +343,7 @@ static const struct live_operation_row live_operations[] = {
     { LIVE_PEEK, sizeof(struct live_peek_request), control_peek },
     { LIVE_WORLD_EXPORTS, sizeof(struct live_world_exports_request), control_world_exports },
     { LIVE_REPLACE, sizeof(struct live_replace_request), control_replace },
+    { LIVE_REPLACE_SET, sizeof(struct live_replace_set_request), control_replace_set },
     { LIVE_RESTORE, sizeof(struct live_restore_request), control_restore },
     { LIVE_ADDRESS, sizeof(struct live_lookup_request), control_address },
     { LIVE_STOP, sizeof(struct live_stop_request), control_stop },

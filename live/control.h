@@ -24,6 +24,7 @@ enum live_operation {
     LIVE_RESTORE = 10,    /* struct live_restore_request */
     LIVE_ADDRESS = 11,    /* struct live_lookup_request by `info.address`: which symbol contains it */
     LIVE_STOP = 12,       /* struct live_stop_request: end the live call of a thread (Ctrl-C) */
+    LIVE_REPLACE_SET = 13, /* struct live_replace_set_request */
 };
 
 struct live_text { uint64_t address; uint64_t size; }; /* of the caller's memory */
@@ -92,13 +93,21 @@ struct live_world_exports_request {
 
 struct live_replace_request {
     struct live_text name;       /* a kernel function, "name" or "file.c:name" */
-    uint64_t target;             /* the new version's code: only_address of its load */
+    uint64_t target;             /* the new version's code: only_address of its load. 0: only asks: -EINVAL when it could be replaced */
     uint64_t module;             /* which it belongs to; unloaded when the version is reclaimed */
     uint64_t trial;              /* nanoseconds */
     uint64_t failure_value;      /* what a faulting call returns: -EFAULT, 0 for pointers */
     uint32_t stack_bytes;        /* of arguments on the stack */
     uint32_t flags;              /* LIVE_REPLACE_... */
     struct live_text message;    /* out */
+};
+
+#define LIVE_REPLACE_SET_MAX 512
+
+/* All or none: live_replace_set() of live/patch.h. */
+struct live_replace_set_request {
+    struct live_text replacements; /* array of struct live_replace_request, whose messages are not used */
+    struct live_text message;      /* out */
 };
 
 struct live_restore_request {

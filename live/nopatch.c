@@ -39,8 +39,10 @@ const struct live_nopatch_row live_nopatch_rows[] = {
     { "smp_call_others", in_machinery },
     { "smp_call_interrupt", in_machinery },
     { "patch_roll_back", in_machinery },
+    { "patch_roll_back_one", in_machinery },
     { "patch_version_faulted", in_machinery },
     { "reclaim_main", in_machinery },
+    { "reclaim_scan_all", in_machinery }, /* it is on the stack while versions are freed, and that stack nobody looks at */
 
     { "fpu_save", in_fpu },
     { "fpu_restore", in_fpu },

@@ -47,6 +47,13 @@ static struct mutex patch_mutex = MUTEX_INIT(patch_mutex, "replacements", LOCK_R
 static struct live_patch *patches[LIVE_TRAMPOLINES];
 static volatile uint32_t patch_count;
 
+/* Versions that came into force together; lasts as long as the last of them. */
+struct patch_set {
+    uint32_t left;                          /* versions that are not freed; patch_mutex */
+    uint32_t count;
+    struct live_version *volatile members[]; /* atomic; NULL: retired. A fault in one reads the others: those it holds on its stack are not freed */
+};
+
 static const char *const state_names[] = { "original", "trial", "active", "superseded", "restored", "rolled back" };
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -110,7 +117,9 @@ LOCAL void patch_free_version(struct live_retired *item)
     struct live_version *version = container_of(item, struct live_version, retired);
     mutex_lock(&patch_mutex);
     patch_note_history(version); /* calls went on after it was retired */
+    struct patch_set *set = version->set != NULL && --version->set->left == 0 ? version->set : NULL;
     mutex_unlock(&patch_mutex);
+    kfree(set);
     if (version->module != 0) {
         char text[128];
         struct message message;
@@ -126,6 +135,9 @@ LOCAL void patch_retire(struct live_version *version)
 {
     patch_note_history(version);
     list_remove(&version->link);
+    for (uint32_t i = 0; version->set != NULL && i < version->set->count; i++)
+        if (version->set->members[i] == version)
+            __atomic_store_n(&version->set->members[i], NULL, __ATOMIC_SEQ_CST);
     version->retired.ranges[0] = (struct live_span){ (uint64_t)(uintptr_t)version, (uint64_t)(uintptr_t)(version + 1) };
     version->retired.range_count = 1 + live_reclaim_module_ranges(version->module, &version->retired.ranges[1]);
     version->retired.free = patch_free_version;
@@ -174,7 +186,7 @@ LOCAL void patch_store(struct live_patch *patch, struct live_version *version)
 /* --- faults: called by the guard, any context --------------------------------------------------- */
 
 /* Ends a version that is in its trial, or any when `always`. True: another one is in force now. */
-LOCAL bool patch_roll_back(struct live_version *version, bool always)
+LOCAL bool patch_roll_back_one(struct live_version *version, bool always)
 {
     uint32_t state = LIVE_VERSION_TRIAL;
     struct live_version *current = version, *previous = version->previous;
@@ -189,6 +201,19 @@ LOCAL bool patch_roll_back(struct live_version *version, bool always)
         __atomic_compare_exchange_n(&live_trampoline_slots[version->patch->index], &current, previous, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST);
     return ended || state == LIVE_VERSION_ROLLED_BACK;
+}
+
+/* The same, with the versions that came with it: also those whose trial the reclaim thread has just ended. */
+LOCAL bool patch_roll_back(struct live_version *version, bool always)
+{
+    const struct patch_set *set = version->set;
+    bool ended = patch_roll_back_one(version, always);
+    for (uint32_t i = 0; ended && set != NULL && i < set->count; i++) {
+        struct live_version *member = __atomic_load_n(&set->members[i], __ATOMIC_SEQ_CST);
+        if (member != NULL && member != version)
+            patch_roll_back_one(member, true);
+    }
+    return ended;
 }
 
 /* struct live_patch_call.faulted. First of all the version goes: what follows may need the function. */
@@ -229,43 +254,15 @@ LOCAL bool patch_is_code(uint64_t address)
     return (address >= section_address(__kernel_start) && address < section_address(__text_end)) || live_is_text(address);
 }
 
-/* patch_mutex held. */
-LOCAL int patch_install(const struct live_replacement *replacement, vaddr_t entry, const char *name, char *message, size_t size)
+/* The original is in force: its entry gets the nop back. patch_mutex held. */
+LOCAL void patch_unpatch(struct live_patch *patch)
 {
-    struct live_version *version = kzalloc(sizeof *version);
-    struct live_patch *patch = version == NULL ? NULL : patch_make(name, entry);
-    if (patch == NULL) {
-        kfree(version);
-        ksnprintf(message, size, "no memory to replace %s", name);
-        return -ENOMEM;
-    }
-    version->call = (struct live_patch_call){ .target = replacement->target, .failure_value = replacement->failure_value,
-        .stack_bytes = replacement->stack_bytes, .faulted = patch_version_faulted, .name = patch->name };
-    version->enter = (uint64_t)(uintptr_t)live_patch_enter;
-    version->patch = patch;
-    version->flags = replacement->flags;
-    version->module = replacement->module;
-    version->installed = clock_monotonic();
-    version->trial_end = version->installed + replacement->trial;
-    version->state = replacement->trial > 0 ? LIVE_VERSION_TRIAL : LIVE_VERSION_ACTIVE;
-    if (!patch->is_patched) {
-        int error = text_patch_jump(entry, (vaddr_t)(uintptr_t)live_trampolines + (vaddr_t)patch->index * LIVE_TRAMPOLINE_SIZE);
-        if (error != 0) {
-            kfree(version);
-            ksnprintf(message, size, "the entry of %s cannot be patched", name);
-            return error;
-        }
-        patch->is_patched = true;
-    }
-    version->number = ++patch->last_number;
-    list_append(&patch->versions, &version->link);
-    patch_store(patch, version);
-    patch_tidy(patch, LIVE_VERSION_SUPERSEDED);
-    ksnprintf(message, size, "%s: version %u is in force", name, version->number);
-    return 0;
+    if (patch->is_patched && patch_current(patch) == &patch->original && text_patch_clear(patch->entry) == 0)
+        patch->is_patched = false;
 }
 
-int live_replace(const struct live_replacement *replacement, char *message, size_t size)
+/* A version of what `replacement` names, whose entry jumps already, still to the original. patch_mutex held. On an error nothing is left. */
+LOCAL int patch_prepare(const struct live_replacement *replacement, nanos_t now, struct live_version **made, char *message, size_t size)
 {
     vaddr_t entry;
     const char *name = patch_plain_name(replacement->name);
@@ -276,25 +273,129 @@ int live_replace(const struct live_replacement *replacement, char *message, size
         ksnprintf(message, size, "the new version of %s is no code of the kernel or of a live module", name);
         return -EINVAL;
     }
-    if (replacement->module != 0 && live_module_get(replacement->module) != 0) {
-        ksnprintf(message, size, "there is no module %llu", (unsigned long long)replacement->module);
-        return -ENOENT;
+    struct live_version *version = kzalloc(sizeof *version);
+    struct live_patch *patch = version == NULL ? NULL : patch_make(name, entry);
+    if (patch == NULL) {
+        ksnprintf(message, size, "no memory to replace %s", name);
+        error = -ENOMEM;
+    } else if (!patch->is_patched) {
+        error = text_patch_jump(entry, (vaddr_t)(uintptr_t)live_trampolines + (vaddr_t)patch->index * LIVE_TRAMPOLINE_SIZE);
+        patch->is_patched = error == 0;
+        if (error != 0)
+            ksnprintf(message, size, "the entry of %s cannot be patched", name);
     }
+    if (error == 0 && replacement->module != 0 && live_module_get(replacement->module) != 0) {
+        ksnprintf(message, size, "there is no module %llu", (unsigned long long)replacement->module);
+        patch_unpatch(patch);
+        error = -ENOENT;
+    }
+    if (error != 0) {
+        kfree(version);
+        return error;
+    }
+    version->call = (struct live_patch_call){ .target = replacement->target, .failure_value = replacement->failure_value,
+        .stack_bytes = replacement->stack_bytes, .faulted = patch_version_faulted, .name = patch->name };
+    version->enter = (uint64_t)(uintptr_t)live_patch_enter;
+    version->patch = patch;
+    version->flags = replacement->flags;
+    version->module = replacement->module;
+    version->installed = now;
+    version->trial_end = now + replacement->trial;
+    version->state = replacement->trial > 0 ? LIVE_VERSION_TRIAL : LIVE_VERSION_ACTIVE;
+    version->previous = patch_known_good(patch_current(patch)); /* a fault in another of its set may come before patch_store() */
+    *made = version;
+    return 0;
+}
+
+/* A prepared version that does not come into force. patch_mutex held. */
+LOCAL void patch_discard(struct live_version *version)
+{
+    if (version->module != 0)
+        live_module_put(version->module);
+    patch_unpatch(version->patch);
+    kfree(version);
+}
+
+/* patch_mutex held. */
+LOCAL void patch_commit(struct live_version *version)
+{
+    struct live_patch *patch = version->patch;
+    version->number = ++patch->last_number;
+    list_append(&patch->versions, &version->link);
+    patch_store(patch, version);
+}
+
+int live_replace(const struct live_replacement *replacement, char *message, size_t size)
+{
+    struct live_version *version;
     mutex_lock(&patch_mutex);
-    error = patch_install(replacement, entry, name, message, size);
+    int error = patch_prepare(replacement, clock_monotonic(), &version, message, size);
+    if (error == 0) {
+        patch_commit(version);
+        ksnprintf(message, size, "%s: version %u is in force", version->patch->name, version->number);
+        patch_tidy(version->patch, LIVE_VERSION_SUPERSEDED);
+    }
     mutex_unlock(&patch_mutex);
-    if (error != 0 && replacement->module != 0)
-        live_module_put(replacement->module);
     if (error == 0 && replacement->trial > 0)
         live_reclaim_wake(); /* to end the trial */
     return error;
 }
 
-/* The original is in force: its entry gets the nop back. patch_mutex held. */
-LOCAL void patch_unpatch(struct live_patch *patch)
+/* Puts a whole set in force, or nothing. patch_mutex held. */
+LOCAL int patch_install_set(struct patch_set *set, const struct live_replacement *replacements, char *message, size_t size)
 {
-    if (patch->is_patched && patch_current(patch) == &patch->original && text_patch_clear(patch->entry) == 0)
-        patch->is_patched = false;
+    nanos_t now = clock_monotonic();
+    uint32_t prepared = 0;
+    int error = 0;
+    while (prepared < set->count && error == 0) {
+        struct live_version *version = NULL;
+        error = patch_prepare(&replacements[prepared], now, &version, message, size);
+        if (error != 0)
+            break;
+        for (uint32_t i = 0; i < prepared; i++)
+            if (set->members[i]->patch == version->patch)
+                error = -EINVAL;
+        if (error != 0)
+            ksnprintf(message, size, "%s is named twice", version->patch->name);
+        version->set = set;
+        set->members[prepared++] = version;
+    }
+    if (error != 0) {
+        while (prepared > 0)
+            patch_discard(set->members[--prepared]);
+        return error;
+    }
+    set->left = set->count;
+    for (uint32_t i = 0; i < set->count; i++)
+        patch_commit(set->members[i]);
+    for (uint32_t i = 0; i < set->count; i++) { /* one that came first has faulted: it ended those that were not in force yet, too */
+        struct live_version *member = set->members[i], *current = member;
+        if (__atomic_load_n(&member->state, __ATOMIC_SEQ_CST) == LIVE_VERSION_ROLLED_BACK)
+            __atomic_compare_exchange_n(&live_trampoline_slots[member->patch->index], &current, member->previous, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    for (uint32_t i = 0; i < set->count; i++) /* not sooner: it takes time */
+        patch_tidy(set->members[i]->patch, LIVE_VERSION_SUPERSEDED);
+    ksnprintf(message, size, "%u functions are replaced", set->count);
+    return 0;
+}
+
+int live_replace_set(const struct live_replacement *replacements, uint32_t count, char *message, size_t size)
+{
+    struct patch_set *set = kzalloc(sizeof *set + count * sizeof set->members[0]);
+    if (set == NULL) {
+        ksnprintf(message, size, "no memory to replace %u functions", count);
+        return -ENOMEM;
+    }
+    set->count = count;
+    mutex_lock(&patch_mutex);
+    int error = patch_install_set(set, replacements, message, size);
+    mutex_unlock(&patch_mutex);
+    if (error != 0)
+        kfree(set);
+    else
+        live_reclaim_wake();
+    return error;
 }
 
 int live_restore(const char *name, char *message, size_t size)

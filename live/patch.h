@@ -24,6 +24,7 @@
 #include <live/reclaim.h>
 
 struct live_patch;
+struct patch_set;
 struct report_output;
 
 enum live_version_state {
@@ -46,6 +47,7 @@ struct live_version {
     uint64_t module;         /* id; 0: none */
     nanos_t installed, trial_end; /* monotonic clock */
     struct live_version *previous; /* in TRIAL: what a fault goes back to */
+    struct patch_set *set;   /* what it came into force with, whose trials end with its own; NULL: alone */
     struct list link;        /* of the patch's versions; patch_mutex */
     struct live_retired retired;
 };
@@ -65,6 +67,11 @@ struct live_replacement {
  * -ENOMEM. On an error the module stays the caller's. Context: a thread, interrupts on, that holds no lock.
  */
 MUST_CHECK int live_replace(const struct live_replacement *replacement, char *message, size_t size);
+/*
+ * The same for `count` (at least 1) different functions: all or none. They come into force one after the other within some microseconds, and
+ * who is in one of the old ones ends there. A fault in the trial of one brings back what was before all of them.
+ */
+MUST_CHECK int live_replace_set(const struct live_replacement *replacements, uint32_t count, char *message, size_t size);
 /* The original is in force again. 0, -ENOENT: no such function or it is not replaced. Context: as above. */
 MUST_CHECK int live_restore(const char *name, char *message, size_t size);
 

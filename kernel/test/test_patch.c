@@ -261,6 +261,44 @@ KTEST(patch, an_idempotent_function_is_run_again)
     KTEST_EQUAL(patch_test_restore(), -ENOENT); /* the rollback did it */
 }
 
+uint64_t patch_test_companion(uint64_t value);
+uint64_t patch_test_companion(uint64_t value) { return value + 100; }
+
+/* The victim by a faulty version and its companion by the third one, and `more`, if any: at once. */
+LOCAL int patch_test_replace_set(nanos_t trial, const char *more)
+{
+    char message[160];
+    const struct live_replacement set[] = {
+        { .name = "patch_test_companion", .trial = trial, .target = (uint64_t)(uintptr_t)patch_test_third },
+        { .name = "patch_test_victim", .trial = trial, .target = (uint64_t)(uintptr_t)patch_test_faulty, .failure_value = (uint64_t)-EFAULT },
+        { .name = more, .trial = trial, .target = (uint64_t)(uintptr_t)patch_test_third },
+    };
+    return live_replace_set(set, more != NULL ? 3 : 2, message, sizeof message);
+}
+
+KTEST(patch, a_set_comes_and_goes_as_one)
+{
+    char message[160];
+    patch_test_begin();
+    KTEST_EQUAL(patch_test_replace_set(0, "syscall_dispatch"), -EOPNOTSUPP);
+    KTEST_EQUAL(patch_test_replace_set(0, "patch_test_nobody"), -ENOENT);
+    KTEST_EQUAL(patch_test_companion(1), 101); /* none of them */
+    KTEST_ASSERT(!live_patch_is_replaced((vaddr_t)(uintptr_t)patch_test_companion));
+    KTEST_EQUAL(patch_test_replace_set(TEST_TRIAL, NULL), 0);
+    KTEST_EQUAL(patch_test_companion(1), 6);
+    KTEST_EQUAL(patch_test_victim(8), -EFAULT);
+    KTEST_EQUAL(patch_test_companion(1), 101); /* went with the victim */
+    KTEST_EQUAL(patch_test_victim(8), 32);
+    KTEST_ASSERT(patch_test_all_freed());
+    KTEST_EQUAL(patch_test_replace_set(0, NULL), 0);
+    KTEST_EQUAL(patch_test_victim(8), -EFAULT);
+    KTEST_EQUAL(patch_test_companion(1), 6); /* no trial: both stay */
+    KTEST_EQUAL(patch_test_restore(), 0);
+    KTEST_EQUAL(live_restore("patch_test_companion", message, sizeof message), 0);
+    KTEST_EQUAL(patch_test_companion(1), 101);
+    KTEST_ASSERT(patch_test_all_freed());
+}
+
 KTEST(patch, after_the_trial_a_fault_is_caught_and_the_version_stays)
 {
     patch_test_begin();

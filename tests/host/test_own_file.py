@@ -50,6 +50,17 @@ def test_a_version_in_its_place():
         own_file.in_place(SAMPLE, "nobody", "", "new.c")
 
 
+def test_users_of_an_inline_function(monkeypatch):
+    texts = {"a.h": "#define TWO(x) \\\n    one(x)\nstatic inline int three(void) { return two() + 1; }",
+             "b.h": "static inline int two(void) { return TWO(0); }\nstatic inline int one(int x) { return x; }\nint other(void);",
+             "c.c": "int direct(void) { return one(1); }\nint none(void) { return other(); }\nint by_macro(void) { return TWO(1); }",
+             "d.c": "static inline int own(void) { return three(); }\nint by_own(void) { return own(); }\nint words(void) { return ones + xone; }"}
+    monkeypatch.setattr(own_file, "source_of", texts.get)
+    monkeypatch.setattr(own_file, "headers", lambda: ["a.h", "b.h"])
+    monkeypatch.setattr(own_file, "sources", lambda: ["c.c", "d.c"])
+    assert own_file.users("one") == {("direct", "c.c"), ("by_macro", "c.c"), ("own", "d.c"), ("by_own", "d.c")}
+
+
 def test_every_kernel_function_is_found_in_its_file():
     """But those that macros make or a generator writes."""
     texts, missing = {}, []

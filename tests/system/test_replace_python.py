@@ -1,5 +1,5 @@
-"""polyglot.replace, restore and history inside, on four CPUs: versions of kernel and live functions, what is refused, what
-faults, and threads that are in a version when it goes."""
+"""polyglot.replace, restore and history inside, on several CPUs: versions of kernel and live functions and of inline functions of headers, what
+is refused, what faults, and threads that are in a version when it goes."""
 
 from conftest import CHECKS_INSIDE
 
@@ -48,8 +48,6 @@ raises("type", polyglot.ReplaceError, "old  size_t klog_size(void)", lambda: pol
 raises("mistake", polyglot.CompileError, "nosuch", lambda: polyglot.replace("klog_size", "size_t klog_size(void)\n{\n    return nosuch;\n}"))
 equal("nothing left", [row.state for row in polyglot.history("klog_size")][-1], "rolled back")
 
-raises("inline", polyglot.ReplaceError, "is compiled into other functions, which would keep the old code: ", lambda: polyglot.replace("result_is_error", kernel.source("result_is_error")))
-
 # Live functions.
 polyglot.c("int step(int n) { return n + 1; }"); polyglot.c("int twice(int n) { return step(step(n)); }")
 polyglot.replace("step", "int step(int n) { return n + 10; }"); equal("redefined", live.twice(0), 20)
@@ -96,9 +94,106 @@ print(*failures, sep="\n")
 print("done", len(failures))
 """
 
+INLINE = CHECKS_INSIDE + r"""
+import _inlines, _live, os, polyglot, select, socket, threading
+from polyglot import kernel, live
+def states(name): return [row.state for row in polyglot.history(name)]
+def polls():
+    ends, pair = os.pipe(), socket.socketpair()
+    ready = [select.select([ends[0]], [], [], 0)[0], select.select([pair[0]], [], [], 0)[0]]
+    for end in ends: os.close(end)
+    for end in pair: end.close()
+    return ready
+def counts():
+    before = live.polls_counted
+    polls()
+    return live.polls_counted - before >= 2
+own = str(kernel.source("poll_wait"))
+owners = sorted(owner for owner, _ in _inlines.owners_of("poll_wait"))
+counting = own.replace("{", "{ polls_counted++;", 1)
+equal("several owners", len(owners) >= 5 and "pipe_poll" in owners, True)
+polyglot.c("unsigned long polls_counted;")
+# Of its copy in this one no instruction is left that the debug data could name.
+equal("folded", ("pipe_copy_in", "fs/pipe.c") in _inlines.owners_of("io_remaining"), True)
+modules = len(_live.modules())
+
+# Refusals leave nothing.
+raises("type", polyglot.ReplaceError, "the type of poll_wait would change", lambda: polyglot.replace("poll_wait", "static inline int poll_wait(int a) { return a; }"))
+raises("mistake", polyglot.CompileError, "nosuch", lambda: polyglot.replace("poll_wait", own.replace("{", "{ nosuch = 1;", 1)))
+raises("static", polyglot.ReplaceError, "its own of its static variable", lambda: polyglot.replace("poll_wait", own.replace("{", "{ static int count;", 1)))
+raises("object", polyglot.ReplaceError, "must be C source", lambda: polyglot.replace("poll_wait", b"object"))
+raises("other name", polyglot.ReplaceError, "does not define poll_wait", lambda: polyglot.replace("poll_wait", "int x;"))
+raises("not patchable", polyglot.ReplaceError, "syscall_dispatch (kernel/syscall/dispatch.c): it is part of the kernel's entry", lambda: polyglot.replace("trace_is_on", kernel.source("trace_is_on")))
+raises("not by tcc", polyglot.ReplaceError, "cpu_enable_features (arch/x86_64/cpu.c): unknown opcode", lambda: polyglot.replace("msr_read", kernel.source("msr_read")))
+equal("nothing is left", (len(_live.modules()), [states(name)[1:] for name in owners]), (modules, [[]] * len(owners)))
+raises("not replaced", polyglot.ReplaceError, "is not replaced", lambda: polyglot.restore("poll_wait"))
+
+# All owners count, or none.
+polyglot.replace("poll_wait", counting, trial=0)
+equal("counts", (counts(), polls()), (True, [[], []]))
+equal("all owners", {states(name)[-1] for name in owners}, {"active"})
+equal("source in force", str(kernel.source("poll_wait")), counting)
+equal("an owner's source", "poll_wait(" in str(kernel.source("pipe_poll")), True)
+raises("an owner", polyglot.ReplaceError, "was built anew for poll_wait", lambda: polyglot.replace("pipe_poll", kernel.source("pipe_poll")))
+raises("an owner restored", polyglot.ReplaceError, "restore('poll_wait') first", lambda: polyglot.restore("pipe_poll"))
+polyglot.restore("poll_wait")
+equal("restored", (counts(), {states(name)[-1] for name in owners}), (False, {"restored"}))
+
+# A fault in one of them ends all.
+polyglot.replace("poll_wait", own.replace("{", "{ *(volatile int *)8 = 1;", 1), trial=600)
+equal("on trial", states("poll_wait"), ["original", "restored", "trial"])
+polls()
+equal("rolled back", (states("poll_wait"), {states(name)[-1] for name in owners}, polls()), (["original", "restored", "rolled back"], {"rolled back"}, [[], []]))
+polyglot.restore("poll_wait", 1)
+equal("by number", (counts(), states("poll_wait")), (True, ["original", "restored", "rolled back", "trial"]))
+polyglot.replace("poll_wait", counting.replace("++", " += 2"), trial=0)
+polyglot.restore("poll_wait")
+equal("the one before", (counts(), str(kernel.source("poll_wait"))), (True, counting))
+polyglot.restore("poll_wait", 0)
+equal("the header's", (counts(), str(kernel.source("poll_wait"))), (False, own))
+
+# One owner is another's.
+polyglot.replace("pipe_poll", kernel.source("pipe_poll"), trial=0)
+raises("replaced by itself", polyglot.ReplaceError, "it is replaced itself, by version", lambda: polyglot.replace("poll_wait", counting))
+polyglot.restore("pipe_poll", 0)
+
+# One that the scheduler, wait queues, and what replaces and frees code itself contain, while all of it runs.
+polyglot.c("unsigned long appended;")
+stop, turns = False, [0] * 3
+def work(me):
+    while not stop:
+        polls()
+        with open(f"/tmp/inline{me}", "w") as file: file.write("x" * 5000)
+        os.unlink(f"/tmp/inline{me}")
+        turns[me] += 1
+def wait_for_turns():
+    before = list(turns)
+    while any(now < then + 3 for now, then in zip(turns, before)): threading.Event().wait(0.02)
+workers = [threading.Thread(target=work, args=(me,)) for me in range(3)]
+polyglot.replace("list_append", str(kernel.source("list_append")).replace("{", "{ appended++;", 1), trial=0)
+for worker in workers: worker.start()
+wait_for_turns()
+polyglot.restore("list_append")
+wait_for_turns()
+after = live.appended
+wait_for_turns()
+stop = True
+for worker in workers: worker.join()
+equal("lists", (after > 100, live.appended), (True, after))
+print(*failures, sep="\n")
+print("done", len(failures))
+"""
+
 
 def test_versions_of_functions(run_inside):
     result = run_inside(PROGRAM, "--cpus", "4", timeout=400)
+    output = result.stdout.decode("utf-8", "replace")
+    assert result.status == 0, output + result.stderr
+    assert output.splitlines()[-1:] == ["done 0"], output + result.stderr
+
+
+def test_an_inline_function_of_a_header_is_replaced_in_all_that_contain_it(run_inside):
+    result = run_inside(INLINE, "--cpus", "2", timeout=400)
     output = result.stdout.decode("utf-8", "replace")
     assert result.status == 0, output + result.stderr
     assert output.splitlines()[-1:] == ["done 0"], output + result.stderr

@@ -2,6 +2,7 @@
 
     source_of("kernel/mm/page.c")        the text of a kernel file or header, where the system has it; None
     items(text)                          what a C file consists of: Item of a directive, function, or other declaration
+    users("list_append")                 functions of C files in whose source an inline function of a header ends up
     in_place(text, name, version)        the file's text with `version` instead of the function `name`, and of the other
                                          functions their declarations only, so that the new one sees the file's macros, types,
                                          variables and includes, and a compiler has nothing else to do
@@ -11,6 +12,7 @@ cut through by an #if.
 """
 
 import functools
+import os
 import re
 from collections import namedtuple
 
@@ -70,13 +72,12 @@ def _header(file):
 
 def headers():
     """Names of the kernel's headers, as an #include has them."""
-    import os
     root = FOLDERS[1]
     return [os.path.relpath(os.path.join(folder, name), root)
             for folder, _, names in os.walk(root) for name in sorted(names) if name.endswith(".h")]
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=64)
 def items(text):
     """items(text) -> list of Item, in order; comments and blanks between them belong to none"""
     found, depth, start, body, called, word, last = [], 0, None, 0, "", "", ""
@@ -113,6 +114,54 @@ def items(text):
 def find(text, name):
     """The Item of the function `name`; None: the text does not define it."""
     return next((item for item in items(text) if item.name == name), None)
+
+
+@functools.lru_cache(maxsize=None)
+def sources():
+    """Names of the kernel's C files (and of others that are on the system)."""
+    root = FOLDERS[0]
+    return [os.path.relpath(os.path.join(folder, name), root)
+            for folder, _, names in os.walk(root) for name in sorted(names) if name.endswith(".c")]
+
+
+def users(name):
+    """users(name) -> set of (function, file): those that name an inline function, or an inline function or macro that does
+
+    By their text only: more than contain it in the end, and those that contain nothing of it that the compiler has left visible.
+    """
+    group, known = {name}, 0
+    while known != len(group):
+        known = len(group)
+        for file in headers():
+            _join(source_of(file) or "", group)
+    found = set()
+    for file in sources():
+        text = source_of(file) or ""
+        own = set(group)
+        if _join(text, own):
+            words = _any_of(own)
+            found |= {(item.name, file) for item in items(text) if item.kind == "function" and words.search(text, item.body, item.end)}
+    return found
+
+
+def _any_of(words):
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+
+
+def _join(text, group):
+    """Adds the inline functions and macros of a text that name one of the group, until there are no more. False: it names none."""
+    if not any(word in text for word in group):
+        return False  # of most files no more is asked
+    known = 0
+    while known != len(group):
+        known, words = len(group), _any_of(group)
+        for item in items(text):
+            if item.kind == "directive" and (macro := re.match(r"\s*#\s*define\s+(\w+)", text[item.start:item.end])):
+                if words.search(text, item.start + macro.end(), item.end):
+                    group.add(macro[1])
+            elif item.kind == "function" and re.search(r"\binline\b", text[item.start:item.body]) and words.search(text, item.body, item.end):
+                group.add(item.name)
+    return True
 
 
 def in_place(text, name, version, title):

@@ -1,6 +1,7 @@
 """Replacing functions: `polyglot.replace`, `restore`, `history`. Frozen as `_replacing`.
 
     replace("vfs_open", source)     a kernel function: compiled in its place in its own file (own_file.py), linked hidden, put in force
+    replace("list_append", source)  an inline function of a header: in all kernel functions that contain it (inlines.py)
     replace("mine", source)         a live function: a redefinition, as at the C prompt, after its type was compared
     restore("vfs_open")             the version before; restore(name, version=1): that one, 0: the kernel's own
     history("vfs_open")             its versions: of kernel functions from versions.py and the kernel, of live ones from /live (kept.py)
@@ -11,6 +12,7 @@ A version of before is built again from its source and is a new version in force
 import re
 import sys
 
+import _inlines
 import _kept
 import _live
 import _ownfile
@@ -21,6 +23,7 @@ from _tables import Table, row_type
 _HIDDEN, _FORCE = 8, 4  # LIVE_LOAD_... of live/control.h
 _BEFORE = "#define POLYGLOT_KERNEL 1\n#include <lib/tcc_builtins.h>\n"
 _SPECIFIERS = r"\A(?:(?:LOCAL|static|inline|extern|KEEP|NORETURN|MUST_CHECK)\b\s*|[A-Z_]{3,}\([^()]*\)\s*)+"
+TITLE = "replacement.c"  # in what is compiled the given source has this name
 _STATIC_VARIABLE = r"\bstatic\b(?!\s+const\b[^;=*]*[;=])"  # not one that nobody changes
 Row = row_type("Version", ["name", "version", "state", "time", "calls", "faults", "source"])
 
@@ -34,9 +37,10 @@ class ReplaceError(RuntimeError):
 def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force=False):
     """replace(name, source, lang="c", trial=5.0, idempotent=False, force=False): another definition of a function, for all callers at once
 
-    name    a kernel function ("vfs_open", "file.c:name") or a live one
+    name    a kernel function ("vfs_open", "file.c:name"), an inline function of a kernel header, or a live function
     source  C that defines it again with the same type. Of a kernel function: it sees all that the function's own file sees, macros
-            and statics too, without an #include. Or an object (bytes) of any compiler, built without SSE.
+            and statics too, without an #include. For an inline function all kernel functions that contain it are built anew
+            from their own source: all or none. Or an object (bytes) of any compiler, built without SSE.
     trial   seconds in which a fault of the new version brings the old one back by itself; the faulting call returns -EFAULT,
             or NULL, or is run again in the old version if idempotent
     force   a changed type of a live function; who was compiled for the old one is listed
@@ -45,6 +49,9 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
     symbol = _symbol(name)
     short = name.rsplit(":", 1)[-1]
     declared = _declared(name)
+    if symbol is None and _inlines.is_inline(short):
+        _inlines.replace(short, source_or_object, lang, trial, idempotent)
+        return
     if symbol is None:
         _refuse_inlined(name, short)
         from _livelayer import _near, kernel
@@ -56,6 +63,7 @@ def replace(name, source_or_object, lang="c", trial=5.0, idempotent=False, force
     if symbol.origin == _LIVE:
         return _replace_live(name, symbol, declared, source_or_object, lang, force)
     _refuse_inlined(name, short)
+    _refuse_rebuilt(short)
     _put(_build(name, short, declared, source_or_object, lang), trial, idempotent)
 
 
@@ -67,6 +75,7 @@ def restore(name, version=None, trial=5.0, force=False):
     if _has_kept_versions(name):
         return _restore_live(name, version, force)
     short = name.rsplit(":", 1)[-1]
+    _refuse_rebuilt(short)
     found = {kept.number: kept for kept in _versions.versions(short)}
     current = _in_force(short)
     if version is None:
@@ -76,10 +85,14 @@ def restore(name, version=None, trial=5.0, force=False):
     if version == current:
         raise ReplaceError(f"version {version} of {name} is in force")
     if version == 0:
-        return _checked(_live.restore(name))
+        is_inline = current in found and found[current].owners
+        return _inlines.restore(short) if is_inline else _checked(_live.restore(name))
     if version not in found:
         raise ReplaceError(f"{name} has no version {version}: history({name!r}) lists them")
     old = found[version]
+    if old.owners:
+        _inlines.replace(short, old.source, trial=trial, idempotent=old.idempotent, before=old.before)
+        return
     _put(_build(old.name, short, _declared(old.name), old.source, old.language), trial, old.idempotent, before=old.before)
 
 
@@ -141,8 +154,8 @@ def _compile(source, lang, short, file, check):
         old = _ownfile.find(whole, short)
         if old is not None:  # else a macro makes it there: it sees what the debug data knows
             _refuse_statics(short, whole[old.body:old.end], source[own.body:own.end] if own else "")
-            version = f'{_others(source, whole)}\n#line 1 "replacement.c"\n{source}'
-            text = _BEFORE + _ownfile.in_place(whole, short, version, "replacement.c")
+            version = f'{_others(source, whole)}\n#line 1 "{TITLE}"\n{source}'
+            text = _BEFORE + _ownfile.in_place(whole, short, version, TITLE)
     made = _live.compile_version(text, short, file, True)
     if made[0] is None:
         raise _compile_error(source, *made[1:])
@@ -203,12 +216,17 @@ def _kernel_table():
 def _in_force(short):
     """The number of the version in force."""
     rows = [version for version, state, _, _ in _kernel_table().get(short, []) if state in ("trial", "active")]
-    return max(rows, default=0)
+    return max(rows, default=0) or _inlines.in_force(short)
 
 
 def _kernel_rows(short):
     found = {kept.number: kept for kept in _versions.versions(short)}
-    known = {version: rest for version, *rest in _kernel_table().get(short, [])}
+    table = _kernel_table()
+    known = {version: rest for version, *rest in table.get(short, [])}
+    for kept in found.values():
+        if kept.owners:
+            state, faults = _inlines.state_and_faults(kept, table)
+            known.update({0: ("original", "", ""), kept.number: (state, "", faults)})
     rows = []
     for number in sorted(found.keys() | known.keys()):
         kept = found.get(number)
@@ -222,6 +240,10 @@ def source_in_force(name):
     short = name.rsplit(":", 1)[-1]
     number = _in_force(short)
     kept = next((kept for kept in _versions.versions(short) if kept.number == number), None)
+    if kept is None and _inlines.owner_of(short):  # built anew from its own source
+        whole = _ownfile.source_of(_declared(short).file)
+        item = _ownfile.find(whole, short)
+        return whole[item.start:item.end]
     if kept is None:
         raise OSError(2, f"the source of version {number} of {name} is not known")
     return kept.source if isinstance(kept.source, str) else kept.summary()
@@ -253,13 +275,18 @@ def _refuse_inlined(name, short):
                            f"polyglot.kernel.source() shows their source")
 
 
+def _refuse_rebuilt(short):
+    inline = _inlines.owner_of(short)
+    if inline is not None:
+        raise ReplaceError(f"{short} was built anew for {inline}, which is compiled into it: restore({inline!r}) first")
+
+
 def inline_source(short):
-    """The source of an inline function of the kernel's headers; None: there is none."""
-    for file in _ownfile.headers():
-        whole = _ownfile.source_of(file)
-        if whole and re.search(rf"\b{short}\s*\(", whole) and (item := _ownfile.find(whole, short)):
-            return whole[item.start:item.end]
-    return None
+    """The source of an inline function of the kernel's headers that is in force; None: there is none."""
+    if _inlines.in_force(short):
+        return source_in_force(short)
+    found = _inlines.find(short)
+    return found and found[1][found[2].start:found[2].end]
 
 
 # --- live functions -----------------------------------------------------------------------------------------

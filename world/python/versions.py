@@ -20,11 +20,11 @@ MARK = "// polyglot version: "
 
 class Version:
     """number, name (as it was given), language, source (str, or bytes: an object), before (number it replaced), idempotent,
-    made (seconds of the epoch)"""
+    made (seconds of the epoch), owners (of an inline function's: [name, number] of each function that was built anew for it)"""
 
-    def __init__(self, number, source, name, language="c", before=0, idempotent=False, made=0.0):
+    def __init__(self, number, source, name, language="c", before=0, idempotent=False, made=0.0, owners=()):
         self.number, self.source, self.name, self.language = number, source, name, language
-        self.before, self.idempotent, self.made = before, idempotent, made
+        self.before, self.idempotent, self.made, self.owners = before, idempotent, made, owners
 
     def when(self):
         return time.strftime("%H:%M:%S", time.localtime(self.made))

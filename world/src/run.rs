@@ -59,6 +59,7 @@ fn build(settings: Settings) -> Interpreter {
         .add_frozen_modules(frozen!("../python/live_faults.py", "_livefaults"))
         .add_frozen_modules(frozen!("../python/live_values.py", "_livevalues"))
         .add_frozen_modules(frozen!("../python/replacing.py", "_replacing"))
+        .add_frozen_modules(frozen!("../python/inlines.py", "_inlines"))
         .add_frozen_modules(frozen!("../python/versions.py", "_versions"))
         .add_frozen_modules(frozen!("../python/own_file.py", "_ownfile"))
         .add_frozen_modules(frozen!("../python/polyglot.py", "polyglot"))

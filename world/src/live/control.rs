@@ -19,6 +19,7 @@ pub const PEEK: u32 = 7;
 pub const WORLD_EXPORTS: u32 = 8;
 pub const REPLACE: u32 = 9;
 pub const RESTORE: u32 = 10;
+pub const REPLACE_SET: u32 = 13;
 pub const ADDRESS: u32 = 11;
 pub const STOP: u32 = 12;
 
@@ -180,6 +181,14 @@ pub struct ReplaceRequest {
 
 #[repr(C)]
 #[derive(Default)]
+pub struct ReplaceSetRequest {
+    /// An array of ReplaceRequest, without messages.
+    pub replacements: Text,
+    pub message: Text,
+}
+
+#[repr(C)]
+#[derive(Default)]
 pub struct RestoreRequest {
     pub name: Text,
     pub message: Text,
@@ -273,7 +282,7 @@ pub fn operate<T>(operation: u32, request: &mut T) -> io::Result<u64> {
         return Err(io::Error::from_raw_os_error(libc::ENOSYS));
     };
     let result = control(operation, std::ptr::from_mut(request) as u64, size_of::<T>() as u64);
-    if matches!(operation, LOAD | UNLOAD | WORLD_EXPORTS | REPLACE | RESTORE) {
+    if matches!(operation, LOAD | UNLOAD | WORLD_EXPORTS | REPLACE | REPLACE_SET | RESTORE) {
         note_change();
     }
     if result < 0 { Err(io::Error::from_raw_os_error(-result as i32)) } else { Ok(result as u64) }

@@ -257,6 +257,30 @@ mod _live {
         outcome(control::operate(control::REPLACE, &mut request), &message)
     }
 
+    /// replace_set(names, [target, module, failure value, stack bytes, for each], trial in ns, flags) -> (0 or -errno, message): all or none.
+    #[pyfunction]
+    fn replace_set(names: Vec<PyStrRef>, numbers: Vec<u64>, trial: u64, flags: u32) -> (i64, String) {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut message = vec![0u8; 16 << 10];
+        let requests: Vec<control::ReplaceRequest> = names
+            .iter()
+            .zip(numbers.chunks_exact(4))
+            .map(|(name, row)| control::ReplaceRequest {
+                name: Text::of(name.as_bytes()),
+                target: row[0],
+                module: row[1],
+                trial,
+                failure_value: row[2],
+                stack_bytes: row[3] as u32,
+                flags,
+                message: Text::default(),
+            })
+            .collect();
+        let replacements = Text { address: requests.as_ptr() as u64, size: size_of_val(requests.as_slice()) as u64 };
+        let mut request = control::ReplaceSetRequest { replacements, message: Text::out(&mut message) };
+        outcome(control::operate(control::REPLACE_SET, &mut request), &message)
+    }
+
     /// compile_version(source, name, file, sse) -> (object, type or None), or (None, line, message).
     #[pyfunction]
     fn compile_version(source: PyStrRef, name: PyStrRef, file: PyStrRef, sse: bool, vm: &VirtualMachine) -> PyObjectRef {
