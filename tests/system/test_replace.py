@@ -128,7 +128,7 @@ def test_a_draw_of_kernel_functions_counts_what_the_trace_counts(tmp_path):
     options = MachineOptions(cpus=1, extra=["-d", "exec,nochain", "-D", str(log), "-dfilter", ",".join(ranges)])
     if image := os.environ.get("REPLACE_IMAGE"):
         options.image = Path(image)
-    status = run_program(options, program, host=host, timeout=900, stdout=out, stderr=err)
+    status = run_program(options, program, host=host, timeout=600 + 10 * DRAW, stdout=out, stderr=err)
     assert status == 0, out.getvalue().decode() + err.getvalue().decode()
     result = json.loads(out.getvalue())
     compare(plan, result, executed(log))
