@@ -29,8 +29,8 @@ struct ktest {
  * Runs the tests whose "suite.name" contains `filter` ("": all), printing
  * TAP-like lines and "N passed, N failed" to the log and the consoles. After
  * each suite there must be as many free pages as before; otherwise it is run
- * once more (object caches and page tables keep some), and the second run must
- * not lose any. Returns the number of failures; no test at all is one.
+ * again, up to three times (object caches and page tables keep some), and one
+ * of these runs must not lose any. Returns the number of failures; no test at all is one.
  */
 int ktest_run(const char *filter);
 

@@ -152,7 +152,8 @@ def evaluate(count):
 def available():
     sizes = dict(re.findall(r"(\w+):\s*(\d+)", open("/proc/meminfo").read()))
     return int(sizes["MemAvailable"]) + int(sizes["PageTables"])  # live code takes new addresses until its area is once through
-# Free memory goes up and down by half a megabyte from one expression to the next (what malloc holds): the most of several looks.
+# Free memory goes up and down by half a megabyte from one expression to the next (what malloc holds), with four CPUs by nearly one: the
+# most of several looks. A page for each expression would be more.
 def counted():
     best = max((evaluate(50), available())[1] for _ in range(6))
     return len(polyglot.kernel.search("__cell")), len(live.modules()), len(live.search("")), best
@@ -160,7 +161,7 @@ counted()  # what Python needs for it is no leak
 before = counted()
 evaluate(COUNT)
 after = counted()
-if after[:3] != before[:3] or before[3] - after[3] > 512:
+if after[:3] != before[:3] or before[3] - after[3] > 1024:
     wrong += 1
     print("LEFT BEHIND: names, modules, live names, KiB available:", before, "then", after)
 print("done", wrong)

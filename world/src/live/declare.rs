@@ -6,6 +6,7 @@
 //! two structures and not half of the kernel. Names of `without` (what the source declares itself) are left out.
 //! Layouts that C would not give by itself get padding. Statics of the kernel are bound by `__asm__("file.c:name")`.
 
+use super::spell::c_name;
 use super::types::{Record, Tag, Type, TypeId, TypeTable};
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -211,7 +212,7 @@ impl Writer<'_> {
                     _ => writeln!(text, "    unsigned long __gap{number} : {gap};"),
                 };
             }
-            let declared = self.spell_complete(field.ty, field.name.as_deref().unwrap_or(""));
+            let declared = self.spell_complete(field.ty, &c_name(field.name.as_deref().unwrap_or("")));
             match field.bits {
                 Some((_, width)) => {
                     let _ = writeln!(text, "    {declared} : {width};");

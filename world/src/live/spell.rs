@@ -1,5 +1,6 @@
 //! Types as C spells them: `int (*names[3])(const char *)`.
 
+use super::c::lex::is_keyword;
 use super::types::{Type, TypeId, TypeTable};
 
 impl TypeTable {
@@ -90,7 +91,7 @@ impl TypeTable {
     /// a structure's.
     pub fn spell_body(&self, id: TypeId, indent: &str) -> String {
         if let Some(found) = self.enumeration(id) {
-            let values: Vec<String> = found.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let values: Vec<String> = found.values.iter().map(|(name, value)| format!("{} = {value}", c_name(name))).collect();
             let name = found.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
             return format!("enum {name}{{ {} }}", values.join(", "));
         }
@@ -102,7 +103,7 @@ impl TypeTable {
         let inner = format!("{indent}    ");
         let mut text = format!("{}{name} {{\n", record.tag.keyword());
         for field in &record.fields {
-            let name = field.name.as_deref().unwrap_or("");
+            let name = &c_name(field.name.as_deref().unwrap_or(""));
             let stripped = self.strip_arrays(field.ty);
             let anonymous = self.record(stripped).is_some_and(|record| record.name.is_none());
             let mut line = if anonymous && stripped == field.ty {
@@ -125,4 +126,9 @@ impl TypeTable {
         }
         id
     }
+}
+
+/// The name of a field or a constant as C can spell it: keywords, which are names in other languages, get an underscore.
+pub(super) fn c_name(name: &str) -> String {
+    if is_keyword(name) { format!("{name}_") } else { name.to_owned() }
 }
