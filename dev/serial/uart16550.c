@@ -61,6 +61,7 @@ static struct {
     uint8_t enabled;       /* the interrupt enable register */
     bool mid_line;         /* the last byte sent was not a newline */
     bool stuck;            /* polling ran out of patience: do not wait as long again */
+    bool broken;           /* a break was reported; its zero byte has not been fetched yet */
 } serial = {
     .lock = SPINLOCK_INIT("serial", LOCK_RANK_LEAF),
     .ring = { .buffer = serial_ring, .size = SERIAL_RING_SIZE },
@@ -79,24 +80,34 @@ LOCAL void serial_enable_locked(uint8_t bits, bool on)
     }
 }
 
+/* The line status. Reading it clears what it says of a break, so that is kept: senders read it, too. */
+LOCAL uint8_t serial_status_locked(void)
+{
+    uint8_t status = serial_get(SERIAL_LINE_STATUS);
+    if (status & SERIAL_STATUS_BREAK)
+        serial.broken = true;
+    return status;
+}
+
 /* --- sending ----------------------------------------------------------------------------- */
 
 /* Gives the device what it takes now. The interrupt is on only while bytes are left. */
 LOCAL void serial_kick_locked(void)
 {
-    while (!ring_is_empty(&serial.ring) && (serial_get(SERIAL_LINE_STATUS) & SERIAL_STATUS_ROOM)) {
+    while (!ring_is_empty(&serial.ring) && (serial_status_locked() & SERIAL_STATUS_ROOM)) {
         uint8_t byte;
         for (unsigned i = 0; i < SERIAL_FIFO_SIZE && ring_get(&serial.ring, &byte); i++)
             serial_set(SERIAL_DATA, byte);
     }
-    serial_enable_locked(SERIAL_ENABLE_TRANSMIT, serial.interrupts && !ring_is_empty(&serial.ring));
+    /* A break that was seen here raises no interrupt any more: the sender's fetches it. */
+    serial_enable_locked(SERIAL_ENABLE_TRANSMIT, serial.interrupts && (!ring_is_empty(&serial.ring) || serial.broken));
 }
 
 LOCAL void serial_put_polled_locked(uint8_t byte)
 {
     uint32_t limit = serial.stuck ? 1 : SERIAL_POLL_LIMIT;
 
-    while (!(serial_get(SERIAL_LINE_STATUS) & SERIAL_STATUS_ROOM)) {
+    while (!(serial_status_locked() & SERIAL_STATUS_ROOM)) {
         if (--limit == 0) {
             serial.stuck = true; /* nobody reads the other end: the byte is lost */
             return;
@@ -192,6 +203,23 @@ static struct tty_port serial_port = {
 
 /* --- interrupts -------------------------------------------------------------------------- */
 
+/* The status; `broken`: was a break reported since the last time? */
+LOCAL uint8_t serial_status(bool *broken)
+{
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
+    uint8_t status = serial_status_locked();
+    *broken = serial.broken;
+    spin_unlock_irq(&serial.lock, flags);
+    return status;
+}
+
+LOCAL void serial_forget_break(void)
+{
+    irq_flags_t flags = spin_lock_irq(&serial.lock);
+    serial.broken = false;
+    spin_unlock_irq(&serial.lock, flags);
+}
+
 /* Fetches what has come, as far as the tty has room: the tty throttles before it is full. */
 LOCAL void serial_receive(void)
 {
@@ -199,11 +227,12 @@ LOCAL void serial_receive(void)
     size_t count = 0, room = MIN(tty_room(), sizeof(bytes));
 
     while (count < room) {
-        uint8_t status = serial_get(SERIAL_LINE_STATUS);
-        if (!(status & SERIAL_STATUS_DATA))
+        bool broken;
+        if (!(serial_status(&broken) & SERIAL_STATUS_DATA))
             break;
         uint8_t byte = serial_get(SERIAL_DATA);
-        if (status & SERIAL_STATUS_BREAK) { /* comes with a zero byte that is no data */
+        if (broken && byte == 0) { /* a break comes with a zero byte that is no data */
+            serial_forget_break();
             (void)tty_receive(&serial_port, bytes, count);
             count = 0;
             if (!rescue_key_pressed())
@@ -249,6 +278,8 @@ LOCAL bool serial_interrupt(void *argument)
             (void)serial_get(SERIAL_MODEM_STATUS);
             break;
         }
+        if (__atomic_load_n(&serial.broken, __ATOMIC_RELAXED))
+            serial_receive();
     }
     /* The line is edge triggered: it has to fall, so that what is still to do raises it again. */
     irq_flags_t flags = spin_lock_irq(&serial.lock);

@@ -1,5 +1,7 @@
 """The rescue monitor: reached by key, by BREAK and by the watchdog, while the world spins."""
 
+import pytest
+
 PROMPT = r">>> \Z"
 MONITOR = r"monitor> \Z"
 BUSY = "print('spin' + 'ning'); [None for _ in iter(int, 1)]"
@@ -55,6 +57,20 @@ def test_continue_gives_the_line_back(boot):
     machine.serial.send("continue\r")
     machine.serial.send("40 + 2\r")
     machine.serial.wait_for(r"\n42\s", timeout=60)
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_a_break_is_seen_while_the_line_sends(boot, cpus):
+    """Who sends reads the line's status, too, which forgets the break and takes back its interrupt."""
+    machine = boot(cpus=cpus)
+    for number in range(10):
+        machine.serial.send(f"print(('burst{number} ' + 'x' * 60 + '\\n') * 300)\r")
+        machine.serial.wait_for(rf"\nburst{number} x{{60}}\n", timeout=60)
+        machine.qmp.execute("chardev-send-break", id="com1")
+        machine.serial.wait_for("monitor> ", timeout=60)
+        machine.serial.send("continue\r1 + 1\r")
+        machine.serial.wait_for(r"\n2\s", timeout=60)
+        machine.serial.wait_for(PROMPT, timeout=60)
 
 
 def test_poweroff(boot):
