@@ -22,9 +22,16 @@ class KeptFile(unittest.TestCase):
             self.assertEqual(_kept_file.read(self.path), text)
             self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
 
+    def test_line_ends_are_those_of_text(self):
+        with open(self.path, "wb") as file:
+            file.write(b"a\r\nb\rc\n")
+        self.assertEqual(_kept_file.read(self.path), "a\nb\nc\n")
+
     def test_what_cannot_be_written_leaves_nothing(self):
-        with self.assertRaises(FileNotFoundError):
-            _kept_file.write_whole(os.path.join(self.folder, "none", "a.c"), "a")
+        path = os.path.join(self.folder, "none", "a.c")
+        with self.assertRaises(FileNotFoundError) as raised:
+            _kept_file.write_whole(path, "a")
+        self.assertEqual(raised.exception.filename, path)
         os.mkdir(self.path)
         with self.assertRaises(IsADirectoryError):
             _kept_file.write_whole(self.path, "a")
@@ -33,8 +40,9 @@ class KeptFile(unittest.TestCase):
         self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
 
     def test_what_cannot_be_read(self):
-        with self.assertRaises(FileNotFoundError):
+        with self.assertRaises(FileNotFoundError) as raised:
             _kept_file.read(self.path)
+        self.assertEqual(str(raised.exception), f"[Errno 2] No such file or directory: {self.path!r}")
         with open(self.path, "wb") as file:
             file.write(b"int \xff;")
         with self.assertRaises(ValueError):

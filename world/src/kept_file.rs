@@ -48,21 +48,31 @@ fn push_list(text: &mut String, words: &[PyStrRef]) {
 
 #[rustpython_vm::pymodule]
 mod _kept_file {
-    use rustpython_vm::{PyResult, VirtualMachine, builtins::PyStrRef, convert::ToPyException};
+    use rustpython_vm::{PyResult, VirtualMachine, builtins::{PyBaseExceptionRef, PyStrRef}, convert::ToPyException};
+    use std::io;
     use std::path::Path;
+
+    /// Names the file, as those of open() do.
+    fn os_error(error: &io::Error, path: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
+        let Some(number) = error.raw_os_error() else { return error.to_pyexception(vm) };
+        let text = error.to_string();
+        let words = [vm.ctx.new_int(number).into(), vm.ctx.new_str(text.split(" (os error").next().unwrap_or("")).into(), vm.ctx.new_str(path).into()];
+        vm.invoke_exception(vm.ctx.exceptions.os_error, words.into()).unwrap_or_else(|_| error.to_pyexception(vm))
+    }
 
     /// write_whole(path, text) -> changed() of its folder: the file is the old or the new one, whatever happens meanwhile.
     /// OSError: it is the old one.
     #[pyfunction]
     fn write_whole(path: String, text: String, vm: &VirtualMachine) -> PyResult<i64> {
-        super::write_whole(Path::new(&path), &text).map_err(|error| error.to_pyexception(vm))
+        super::write_whole(Path::new(&path), &text).map_err(|error| os_error(&error, &path, vm))
     }
 
-    /// read(path) -> str: a whole file. OSError; ValueError: it is no UTF-8.
+    /// read(path) -> str: a whole file, its line ends as "\\n". OSError; ValueError: it is no UTF-8.
     #[pyfunction]
     fn read(path: String, vm: &VirtualMachine) -> PyResult<String> {
-        let bytes = std::fs::read(path).map_err(|error| error.to_pyexception(vm))?;
-        String::from_utf8(bytes).map_err(|error| vm.new_value_error(error.to_string()))
+        let bytes = std::fs::read(&path).map_err(|error| os_error(&error, &path, vm))?;
+        let text = String::from_utf8(bytes).map_err(|error| vm.new_value_error(error.to_string()))?;
+        Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
     }
 
     /// changed(path) -> nanoseconds: when a folder (or file) was changed; 0: it is not there.
