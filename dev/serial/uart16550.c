@@ -203,21 +203,17 @@ static struct tty_port serial_port = {
 
 /* --- interrupts -------------------------------------------------------------------------- */
 
-/* The status; `broken`: was a break reported since the last time? */
-LOCAL uint8_t serial_status(bool *broken)
+/* Fetches a byte, if there is one. `is_break`: it is the zero byte that comes with a break, and no data. */
+LOCAL bool serial_fetch(uint8_t *byte, bool *is_break)
 {
     irq_flags_t flags = spin_lock_irq(&serial.lock);
-    uint8_t status = serial_status_locked();
-    *broken = serial.broken;
+    bool has_data = serial_status_locked() & SERIAL_STATUS_DATA;
+    *byte = has_data ? serial_get(SERIAL_DATA) : 0;
+    *is_break = has_data && *byte == 0 && serial.broken;
+    if (*is_break)
+        serial.broken = false;
     spin_unlock_irq(&serial.lock, flags);
-    return status;
-}
-
-LOCAL void serial_forget_break(void)
-{
-    irq_flags_t flags = spin_lock_irq(&serial.lock);
-    serial.broken = false;
-    spin_unlock_irq(&serial.lock, flags);
+    return has_data;
 }
 
 /* Fetches what has come, as far as the tty has room: the tty throttles before it is full. */
@@ -226,13 +222,10 @@ LOCAL void serial_receive(void)
     uint8_t bytes[64];
     size_t count = 0, room = MIN(tty_room(), sizeof(bytes));
 
-    while (count < room) {
-        bool broken;
-        if (!(serial_status(&broken) & SERIAL_STATUS_DATA))
-            break;
-        uint8_t byte = serial_get(SERIAL_DATA);
-        if (broken && byte == 0) { /* a break comes with a zero byte that is no data */
-            serial_forget_break();
+    uint8_t byte;
+    bool is_break;
+    while (count < room && serial_fetch(&byte, &is_break)) {
+        if (is_break) {
             (void)tty_receive(&serial_port, bytes, count);
             count = 0;
             if (!rescue_key_pressed())
