@@ -64,8 +64,7 @@ int devfs_register_number(uint32_t mode, uint32_t device, const struct file_ops 
         return error;
     struct device_entry *entry = kmalloc(sizeof(*entry));
     if (entry == NULL) {
-        if (module != 0)
-            live_module_put(module);
+        live_module_put(module);
         return -ENOMEM;
     }
     entry->device = device;

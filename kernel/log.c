@@ -97,7 +97,7 @@ int klog_add_sink(struct log_sink *sink)
         sinks = sink;
     }
     spin_unlock_irq(&log_lock, flags);
-    if (error != 0 && module != 0)
+    if (error != 0)
         live_module_put(module);
     return error;
 }
@@ -113,8 +113,7 @@ int klog_remove_sink(struct log_sink *sink)
         module = sink->module;
     }
     spin_unlock_irq(&log_lock, flags);
-    if (module != 0)
-        live_module_put(module);
+    live_module_put(module);
     return error;
 }
 

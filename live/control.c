@@ -261,6 +261,13 @@ LOCAL int64_t control_answer(struct live_text to, const char *reason, int error)
     return live_control_say(to, &message) != 0 && error == 0 ? -EFAULT : error;
 }
 
+LOCAL struct live_replacement control_replacement(const struct live_replace_request *request, const char *name)
+{
+    return (struct live_replacement){
+        .name = name, .target = request->target, .module = request->module, .trial = (nanos_t)request->trial,
+        .failure_value = request->failure_value, .stack_bytes = request->stack_bytes, .flags = request->flags };
+}
+
 LOCAL int64_t control_replace(void *argument)
 {
     const struct live_replace_request *request = argument;
@@ -268,9 +275,7 @@ LOCAL int64_t control_replace(void *argument)
     int error = live_control_copy_name(request->name, name);
     if (error != 0)
         return error;
-    const struct live_replacement replacement = {
-        .name = name, .target = request->target, .module = request->module, .trial = (nanos_t)request->trial,
-        .failure_value = request->failure_value, .stack_bytes = request->stack_bytes, .flags = request->flags };
+    const struct live_replacement replacement = control_replacement(request, name);
     error = live_replace(&replacement, reason, sizeof reason);
     return control_answer(request->message, reason, error);
 }
@@ -290,9 +295,7 @@ LOCAL int control_copy_set(const struct live_replace_set_request *request, struc
         error = error != 0 ? error : live_control_copy_name(row->name, rows[i].name);
         if (error != 0)
             return error;
-        replacements[i] = (struct live_replacement){
-            .name = rows[i].name, .target = row->target, .module = row->module, .trial = (nanos_t)row->trial,
-            .failure_value = row->failure_value, .stack_bytes = row->stack_bytes, .flags = row->flags };
+        replacements[i] = control_replacement(row, rows[i].name);
     }
     return 0;
 }

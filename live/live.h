@@ -107,6 +107,6 @@ MUST_CHECK int live_module_get(uint64_t module);
 /* For who keeps a pointer to a table of functions: holds the module in whose code, data or heap the table lies, *module; 0: it lies in none's,
  * nothing is held. 0, or -EBUSY: that module is not loaded yet, or on its way out. Sleepable. */
 MUST_CHECK int live_module_get_owner(const void *table, uint64_t *module);
-void live_module_put(uint64_t module);
+void live_module_put(uint64_t module); /* 0: nothing was held */
 
 #endif

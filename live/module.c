@@ -316,6 +316,8 @@ int live_module_get_owner(const void *table, uint64_t *module)
 
 void live_module_put(uint64_t id)
 {
+    if (id == 0)
+        return;
     mutex_lock(&live_mutex);
     struct live_module *module = live_module_by_id(id);
     if (module != NULL && module->holders > 0)

@@ -310,8 +310,7 @@ LOCAL int patch_prepare(const struct live_replacement *replacement, nanos_t now,
 /* A prepared version that does not come into force. patch_mutex held. */
 LOCAL void patch_discard(struct live_version *version)
 {
-    if (version->module != 0)
-        live_module_put(version->module);
+    live_module_put(version->module);
     patch_unpatch(version->patch);
     kfree(version);
 }

@@ -243,8 +243,7 @@ LOCAL void driver_free_entry(struct driver_entry *entry)
 {
     if (entry == NULL)
         return;
-    if (entry->owner != 0)
-        live_module_put(entry->owner);
+    live_module_put(entry->owner);
     kfree(entry);
 }
 

@@ -119,7 +119,7 @@ int tty_attach(struct tty_port *port)
         list_append(&tty_console.ports, &port->link);
     }
     spin_unlock_irq(&tty_console.lock, flags);
-    if (error != 0 && module != 0)
+    if (error != 0)
         live_module_put(module);
     return error;
 }
@@ -136,8 +136,7 @@ int tty_detach(struct tty_port *port)
     if (tty_console.last_input == port)
         tty_console.last_input = NULL;
     spin_unlock_irq(&tty_console.lock, flags);
-    if (module != 0)
-        live_module_put(module);
+    live_module_put(module);
     return error;
 }
 

@@ -189,8 +189,7 @@ int report_set_live(const struct report_live_writers *writers)
     uint64_t before = report_holds;
     report_holds = module;
     spin_unlock_irq(&report_lock, flags);
-    if (before != 0)
-        live_module_put(before);
+    live_module_put(before);
     return 0;
 }
 
