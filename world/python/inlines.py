@@ -118,8 +118,7 @@ def in_force(short):
 
 
 def owner_of(short):
-    table = _replacing._kernel_table()
-    current = max((row[0] for row in table.get(short, []) if row[1] in ("trial", "active")), default=0)
+    current = _replacing._number_in_force(_replacing._kernel_table().get(short, ()))
     if current == 0:
         return None
     for name in _versions.names():
@@ -158,7 +157,7 @@ def _why_not(owner, file, rows, mine):
     error, message = _live.replace(f"{file}:{owner}", 0, 0, 0, 0, 0, 0)
     if error != _ONLY_ASKED:
         return message.removeprefix(f"{owner} cannot be replaced: ")
-    number = max((row[0] for row in rows if row[1] in ("trial", "active")), default=0)
+    number = _replacing._number_in_force(rows)
     if number != 0 and owner not in mine:
         other = owner_of(owner)
         return f"it was built anew for {other}: restore that first" if other else f"it is replaced itself, by version {number}: restore it first"

@@ -215,8 +215,12 @@ def _kernel_table():
 
 def _in_force(short):
     """The number of the version in force."""
-    rows = [version for version, state, _, _ in _kernel_table().get(short, []) if state in ("trial", "active")]
-    return max(rows, default=0) or _inlines.in_force(short)
+    return _number_in_force(_kernel_table().get(short, ())) or _inlines.in_force(short)
+
+
+def _number_in_force(rows):
+    """The same, by a function's rows of _kernel_table(); 0: the kernel's own."""
+    return max((version for version, state, _, _ in rows if state in ("trial", "active")), default=0)
 
 
 def _kernel_rows(short):
