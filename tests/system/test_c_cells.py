@@ -152,18 +152,21 @@ def evaluate(count):
 def available():
     sizes = dict(re.findall(r"(\w+):\s*(\d+)", open("/proc/meminfo").read()))
     return int(sizes["MemAvailable"]) + int(sizes["PageTables"])  # live code takes new addresses until its area is once through
-# Free memory goes up and down by half a megabyte from one expression to the next (what malloc holds), with four CPUs by nearly one: the
-# most of several looks. A page for each expression would be more.
+# Free memory goes up and down by half a megabyte from one expression to the next (what malloc holds): the most of several looks.
 def counted():
     best = max((evaluate(50), available())[1] for _ in range(6))
     return len(polyglot.kernel.search("__cell")), len(live.modules()), len(live.search("")), best
 counted()  # what Python needs for it is no leak
-before = counted()
-evaluate(COUNT)
-after = counted()
-if after[:3] != before[:3] or before[3] - after[3] > 1024:
+first = after = counted()
+for _ in range(3):  # what stays once is no leak (with four CPUs malloc takes a megabyte more at some time): a leak grows each time
+    before = after
+    evaluate(COUNT)
+    after = counted()
+    if before[3] - after[3] <= 512:
+        break
+if after[:3] != first[:3] or before[3] - after[3] > 512:
     wrong += 1
-    print("LEFT BEHIND: names, modules, live names, KiB available:", before, "then", after)
+    print("LEFT BEHIND: names, modules, live names, KiB available:", first, "then", before, "then", after)
 print("done", wrong)
 '''
 
