@@ -1,7 +1,8 @@
-"""Threads, locks, queues, sleeping, asyncio."""
+"""Threads, locks, queues, sleeping, asyncio; frames seen from destructors and from other threads."""
 
 import asyncio
 import queue
+import sys
 import threading
 import time
 import unittest
@@ -122,6 +123,55 @@ class Threads(unittest.TestCase):
         started = time.monotonic()
         self.assertFalse(lock.acquire(timeout=0.12))
         self.assertGreaterEqual(time.monotonic() - started, 0.12)
+
+
+
+class Frames(unittest.TestCase):
+    def test_a_destructor_sees_the_new_value_of_a_local(self):
+        seen = []
+
+        class Value:
+            def __del__(self):
+                seen.append(type(sys._getframe(1).f_locals.get("x")).__name__)
+
+        def assign():
+            x = Value()
+            x = [1]
+            x = Value()
+            del x
+            x, y = Value(), 1
+            x, y = 2, 3
+            return x, y
+
+        assign()
+        self.assertEqual(seen, ["list", "NoneType", "int"])
+
+    def test_frames_of_threads_that_start_and_end(self):
+        """Their locals' destructors run Python code, in the middle of which the frames are read."""
+        ended = threading.Event()
+
+        def deep(count):
+            return deep(count - 1) + 1 if count else 0
+
+        def work():
+            while not ended.is_set():
+                thread = threading.Thread(target=deep, args=(4,))
+                thread.start()
+                thread.join()
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        functions = set()
+        for _ in range(1500):
+            for ident, frame in sys._current_frames().items():
+                while ident != threading.get_ident() and frame is not None:
+                    functions.add(frame.f_code.co_name)
+                    frame = frame.f_back
+        ended.set()
+        for thread in threads:
+            thread.join()
+        self.assertIn("work", functions)
 
 
 class Time(unittest.TestCase):

@@ -116,10 +116,10 @@ def threads():
     OSError where the kernel is another one. See backtrace(id) for one thread in full.
     """
     found = _report("threads")
-    frames = _python_frames()
+    calls = _python_calls()
     columns = found.columns[:-1] + ["python"] + found.columns[-1:]
     Row = _row_type("Thread", columns)
-    return _Table("threads", columns, (Row(*row[:-1], _innermost(frames.get(row.id)), row[-1]) for row in found))
+    return _Table("threads", columns, (Row(*row[:-1], _innermost(calls.get(row.id, ())), row[-1]) for row in found))
 
 
 def backtrace(thread_id=None):
@@ -136,9 +136,10 @@ def backtrace(thread_id=None):
     if not rows:
         raise ValueError(f"there is no thread {thread_id}")
     lines = [f"thread {thread_id} {rows[0].name}, {rows[0].state}"]
-    frame = _python_frames().get(thread_id)
-    if frame is not None:
-        lines += ["Python, most recent call last:"] + "".join(traceback.format_stack(frame)).rstrip().splitlines()
+    calls = _python_calls().get(thread_id)
+    if calls:
+        stack = traceback.StackSummary.from_list((file, line, function, None) for function, file, _, line in reversed(calls))
+        lines += ["Python, most recent call last:"] + "".join(stack.format()).rstrip().splitlines()
     lines += ["Kernel, most recent call first:"] + ["  " + call for call in rows[0].where.split(" < ")]
     return _Text("\n".join(lines))
 
@@ -378,23 +379,22 @@ class _Text(str):
         return str(self)
 
 
-def _python_frames():
-    """{native thread id: innermost Python frame}"""
+def _python_calls():
+    """{native thread id: its calls in Python as _polyglot.stacks() gives them, without this module's own}"""
     import sys
     threading = sys.modules.get("threading")
     if threading is None:
         import threading
-    frames = sys._current_frames()
-    return {thread.native_id: frames[thread.ident] for thread in threading.enumerate() if thread.ident in frames}
+    found = _polyglot.stacks(1000)
+    return {thread.native_id: [call for call in found[thread.ident] if call[1] != __name__]
+            for thread in threading.enumerate() if thread.ident in found}
 
 
-def _innermost(frame):
-    """Where a thread is, seen from outside this module: "function (file:line)"."""
-    while frame is not None and frame.f_globals is globals():
-        frame = frame.f_back
-    if frame is None:
-        return ""
-    return f"{frame.f_code.co_name} ({frame.f_code.co_filename}:{frame.f_lineno})"
+def _innermost(calls):
+    """Where a thread is: "function (file:line)"."""
+    for function, file, _, line in calls:
+        return f"{function} ({file}:{line})"
+    return ""
 
 
 def _report_or_empty(name):

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import _polyglot
 from _tables import Table, row_type
 
 DEVICE = "/dev/profile"
@@ -98,25 +99,20 @@ class Profile(Table):
 
     def _look(self):
         """A thread: Python's frames at the same rate, and reads the kernel's samples before they are too many."""
-        import sys
         import threading
         import time
         me = threading.get_ident()
         drain_at = time.monotonic() + DRAIN_SECONDS
         while not self._ended.wait(1 / self.hz):
-            for ident, frame in sys._current_frames().items():
+            for ident, calls in _polyglot.stacks(100).items():
                 if ident != me:
-                    self._note(frame)
+                    self._note(calls)
             if time.monotonic() >= drain_at:
                 self._drain()
                 drain_at = time.monotonic() + DRAIN_SECONDS
 
-    def _note(self, frame):
-        names = []
-        while frame is not None and len(names) < 100:
-            if frame.f_code.co_filename not in ("_profile", "_prompt"):
-                names.append(f"{frame.f_code.co_name} ({frame.f_code.co_filename}:{frame.f_code.co_firstlineno})")
-            frame = frame.f_back
+    def _note(self, calls):
+        names = [f"{function} ({file}:{first})" for function, file, first, _ in calls if file not in ("_profile", "_prompt")]
         if names:
             self._python_self[names[0]] += 1
             self._python_total.update(set(names))

@@ -7,7 +7,7 @@
 //! The handler allocates nothing; it reads frames of the thread that died, which cannot run on.
 
 use crate::natives;
-use rustpython_vm::vm::thread;
+use rustpython_vm::{frame::InterpreterFrame, vm::thread};
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,6 +63,12 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
 }
 
+/// The line that a frame's code is at; 0 where it has none.
+pub(crate) fn line_of(frame: &InterpreterFrame) -> usize {
+    let at = (frame.get_lasti() as usize).saturating_sub(1);
+    frame.code().locations.get(at).map_or(0, |location| location.0.line.get())
+}
+
 fn python_stack(out: &mut Output) {
     out.text("Python stack, most recent call first:\n");
     let mut frame = thread::get_current_frame();
@@ -71,9 +77,7 @@ fn python_stack(out: &mut Output) {
         // SAFETY: the chain of this thread's running frames; the thread is stopped in this handler.
         let current = unsafe { &*frame };
         let code = current.code();
-        let at = (current.get_lasti() as usize).saturating_sub(1);
-        let line = code.locations.get(at).map_or(0, |location| location.0.line.get());
-        out.text("  File \"").text(code.source_path().as_str()).text("\", line ").decimal(line);
+        out.text("  File \"").text(code.source_path().as_str()).text("\", line ").decimal(line_of(current));
         out.text(", in ").text(code.obj_name.as_str()).text("\n");
         frame = current.previous();
         count += 1;

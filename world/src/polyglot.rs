@@ -7,12 +7,14 @@ use rustpython_vm::pymodule;
 
 #[pymodule]
 mod _polyglot {
-    use crate::{memory, natives as table, syscall as calls};
+    use crate::{fault, memory, natives as table, syscall as calls};
     use rustpython_vm::{
-        PyObjectRef, PyResult, VirtualMachine,
+        AsObject, PyObjectRef, PyResult, VirtualMachine,
         convert::{ToPyException, ToPyObject},
+        frame::InterpreterFrame,
         function::PosArgs,
     };
+    use std::sync::atomic::Ordering;
 
     #[pyattr]
     #[allow(non_upper_case_globals)]
@@ -45,6 +47,36 @@ mod _polyglot {
         }
         text.truncate(length as usize);
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// {thread identifier: [(function, file, its first line, the line that runs), ...]}, innermost first, at most `most` of each
+    /// thread. Read while all threads are stopped, and as text: no frame of another thread becomes an object, as by sys._current_frames().
+    #[pyfunction]
+    fn stacks(most: usize, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
+        let mut found = Vec::new();
+        {
+            vm.state.stop_the_world.stop_the_world(&vm.state);
+            for (&ident, slot) in vm.state.thread_frames.lock().iter() {
+                let mut frame = slot.top_iframe.load(Ordering::Relaxed) as *const InterpreterFrame;
+                let mut calls = Vec::new();
+                while !frame.is_null() && calls.len() < most {
+                    // SAFETY: the thread is parked (or this one), and its frames stay.
+                    let current = unsafe { &*frame };
+                    let code = current.code();
+                    let first = code.first_line_number.map_or(0, |line| line.get());
+                    calls.push((code.obj_name.as_str().to_owned(), code.source_path().as_str().to_owned(), first, fault::line_of(current)));
+                    frame = current.previous();
+                }
+                found.push((ident, calls));
+            }
+            vm.state.stop_the_world.start_the_world(&vm.state);
+        }
+        let result = vm.ctx.new_dict();
+        for (ident, calls) in found {
+            let calls = calls.into_iter().map(|call| call.to_pyobject(vm)).collect();
+            result.set_item(vm.ctx.new_int(ident).as_object(), vm.ctx.new_list(calls).into(), vm)?;
+        }
+        Ok(result.into())
     }
 
     /// (bytes in use, limit or None) of this interpreter.
