@@ -1,4 +1,4 @@
-"""A walk through the library: regexes, hashes, random numbers, ctypes, pickles, input(), breakpoint()."""
+"""A walk through the library: regexes, hashes, random numbers, ctypes, pickles, destructors, input(), breakpoint()."""
 
 import contextlib
 import ctypes
@@ -103,6 +103,69 @@ class Addresses(unittest.TestCase):
         with open("/proc/self/maps") as maps:
             ranges = [[int(edge, 16) for edge in line.split()[0].split("-")] for line in maps]
         self.assertTrue(any(start <= address < end for start, end in ranges))
+
+
+class Destructors(unittest.TestCase):
+    """A destructor may use what it was taken from: nothing is locked, and the new value is there."""
+
+    def replaced(self, owner, name, make, new):
+        """What the destructor of the old value of owner.name sees there when the new one is set."""
+        seen = []
+        base = type(make)
+
+        class Old(base):
+            def __del__(self):
+                seen.append(getattr(owner, name))
+
+        setattr(owner, name, Old(make) if base is str else Old())
+        setattr(owner, name, new)
+        self.assertEqual(seen, [new], name)
+
+    def test_functions(self):
+        def function():
+            yield
+
+        for owner in (function, function()):
+            self.replaced(owner, "__name__", "old", "new")
+            self.replaced(owner, "__qualname__", "old", "new")
+
+        class Value:
+            def __del__(self):
+                seen.append((function.__defaults__, function.__kwdefaults__, function.__annotations__))
+
+        seen = []
+        function.__defaults__ = (Value(),)
+        function.__defaults__ = (1,)
+        function.__kwdefaults__ = {"a": Value()}
+        function.__kwdefaults__ = {"a": 2}
+        function.__annotations__ = {"a": Value()}
+        function.__annotations__ = {"a": int}
+        self.assertEqual(seen, [((1,), None, {}), ((1,), {"a": 2}, {}), ((1,), {"a": 2}, {"a": int})])
+
+    def test_lists(self):
+        class Value:
+            def __del__(self):
+                found.append(1)
+
+        for _ in range(20):  # an instruction that runs often has a faster form
+            found = [Value(), Value(), 3]
+            found[0] = 2
+            found[1:] = []
+            self.assertEqual(found, [2, 1])
+
+    def test_exceptions(self):
+        owner = ValueError()
+        for name in ("__cause__", "__context__"):
+            self.replaced(owner, name, KeyError(), None)
+
+        class Value:
+            def __del__(self):
+                seen.append(owner.args)
+
+        seen = []
+        owner.args = (Value(),)
+        owner.args = (3,)
+        self.assertEqual(seen, [(3,)])
 
 
 class Interaction(unittest.TestCase):

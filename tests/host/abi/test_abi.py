@@ -118,11 +118,9 @@ def layout(directory, name, includes, c_type, fields, flags=()):
     return [tuple(map(int, row)) for row in rows]
 
 
-@pytest.mark.parametrize("name", TABLE["structs"])
+@pytest.mark.parametrize("name", [name for name, struct in TABLE["structs"].items() if "headers" in struct])
 def test_structures_lie_as_the_systems(name, generated, tmp_path):
     struct = TABLE["structs"][name]
-    if "headers" not in struct:
-        pytest.skip("the system has no header for it")
     fields = [f for f in flat_fields(struct["fields"]) if f[3] != "-"]
     ours = layout(tmp_path, "ours", ["<abi/structs.h>"], f"struct abi_{name}",
                   [(field, count == "") for _, field, count, _ in fields], ["-I", ROOT, "-I", generated])
