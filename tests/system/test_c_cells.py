@@ -37,6 +37,8 @@ struct nosuch s;                                        || <cell N>:1:8: error: 
 1 + "open                                               || <cell N>:1:5: error: string has no closing "@    1 + "open@        ^
 ad(1, 2)                                                || <cell N>:1:1: error: 'ad' is not declared; did you mean add?@    ad(1, 2)@    ^
 struct printf_arguments pa; sizeof pa.list                || (unsigned long) 24
+#if defined(X) && "text"@int a;@#endif                  || <cell N>:3:1: error: the compiler failed here: Segmentation fault@    #endif@    ^
+typedef unsigned long                                   || …error…
 INT_MAX                                                 || <cell N>:1:1: error: 'INT_MAX' undeclared; #include <limits.h> may define it@    INT_MAX@    ^
 int p = "text";                                         || <cell N>:1:7: warning: assignment makes integer from pointer without a cast@    int p = "text";@          ^
 #ifdef NOTHING@int chosen = 1;@#else@int chosen = 2;@#endif                             ||

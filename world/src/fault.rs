@@ -1,22 +1,22 @@
 //! What is printed when native code dies: the Python stack, then the native one.
 //!
 //! `install` handles the fatal signals on an alternate stack, prints to standard error and lets the
-//! default action follow. The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
+//! default action follow; a fault of the C compiler only ends its work (live/c/checkpoint.rs). The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
 //! `addr2line -e build/world.sym.elf ADDRESS` gives lines, and the names where the kernel is another one.
 //! A Python program that calls faulthandler.enable() replaces this by RustPython's report.
 //! The handler allocates nothing; it reads frames of the thread that died, which cannot run on.
 
-use crate::natives;
+use crate::{live, natives};
 use rustpython_vm::{frame::InterpreterFrame, vm::thread};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const SIGNALS: [(c_int, &str); 5] = [
-    (libc::SIGSEGV, "Segmentation fault"),
-    (libc::SIGBUS, "Bus error"),
-    (libc::SIGILL, "Illegal instruction"),
-    (libc::SIGFPE, "Arithmetic fault"),
-    (libc::SIGABRT, "Aborted"),
+const SIGNALS: [(c_int, &CStr); 5] = [
+    (libc::SIGSEGV, c"Segmentation fault"),
+    (libc::SIGBUS, c"Bus error"),
+    (libc::SIGILL, c"Illegal instruction"),
+    (libc::SIGFPE, c"Arithmetic fault"),
+    (libc::SIGABRT, c"Aborted"),
 ];
 const MAX_FRAMES: usize = 64;
 
@@ -36,14 +36,18 @@ pub fn install() {
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     static BUSY: AtomicBool = AtomicBool::new(false);
+    let name = SIGNALS.iter().find(|(number, _)| *number == signal).map_or(c"Fatal signal", |(_, name)| name);
+    // SAFETY: the kernel passes both structures to a SA_SIGINFO handler.
+    let (address, registers) = unsafe { ((*info).si_addr() as usize, &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
+    let pc = registers[libc::REG_RIP as usize] as usize;
+    let sp = registers[libc::REG_RSP as usize] as usize;
+    if let Some((pc, sp)) = live::c::checkpoint::abandon(name, sp) {
+        (registers[libc::REG_RIP as usize], registers[libc::REG_RSP as usize]) = (pc as i64, sp as i64);
+        return; // the C compiler's fault is an error of what it compiles
+    }
     if !BUSY.swap(true, Ordering::SeqCst) {
-        let name = SIGNALS.iter().find(|(number, _)| *number == signal).map_or("Fatal signal", |(_, name)| name);
-        // SAFETY: the kernel passes both structures to a SA_SIGINFO handler.
-        let (address, registers) = unsafe { ((*info).si_addr() as usize, &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
-        let pc = registers[libc::REG_RIP as usize] as usize;
-        let sp = registers[libc::REG_RSP as usize] as usize;
         let mut out = Output;
-        out.text("\nworld: fatal: ").text(name);
+        out.text("\nworld: fatal: ").text(name.to_str().unwrap_or_default());
         if signal != libc::SIGABRT {
             out.text(" at address ").hex(address);
             if signal == libc::SIGSEGV && address.abs_diff(sp) < 64 << 10 {

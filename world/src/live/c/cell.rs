@@ -582,8 +582,8 @@ impl<'a> Builder<'a> {
         text.push_str(&format!("\n#line 1 \"{PROBES}\"\n"));
         for (index, pending) in self.pending.iter().enumerate() {
             let is_typedef = pending.definition.declaration.starts_with("typedef ");
-            if is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration) {
-                let name = &pending.definition.names[0];
+            let has_type = is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration);
+            if let (true, Some(name)) = (has_type, pending.definition.names.first()) {
                 text.push_str(&format!("extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];"));
             }
             text.push('\n');

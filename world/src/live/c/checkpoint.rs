@@ -6,7 +6,8 @@
 //!
 //! What it has: .data and .bss of libtcc.a (the build renames them to tcc_data and tcc_bss), the heap below, the stack below.
 //! world/libtcc.symbols leads its calls of malloc, open, read, fwrite and their kin to the functions at the end of this file; the
-//! source is read, and the object is written, without a file. Errors leave by longjmp within that stack.
+//! source is read, and the object is written, without a file. Errors leave by longjmp within that stack. When the compiler itself
+//! fails (`abandon`: a fault on its stack; or its exit()), its stack is left for good: that source has an error, the next is compiled.
 //!
 //! One at a time: the caller holds compiler.rs's lock from begin to end.
 
@@ -14,6 +15,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::ptr::{addr_of, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 /// What the compiler is told to read, and the name of what it writes.
@@ -53,6 +55,8 @@ unsafe extern "C" {
     fn fwrite(data: *const c_void, size: usize, count: usize, stream: *mut c_void) -> usize;
     fn fputc(character: c_int, stream: *mut c_void) -> c_int;
     fn fclose(stream: *mut c_void) -> c_int;
+    /// Gives a message with the place in the source to `report` of compiler.rs, and returns.
+    fn _tcc_error_noabort(format: *const c_char, ...);
     /// Pushes what a call must keep, stores RSP, and goes on at another one.
     fn polyglot_tcc_switch(save: *mut usize, to: usize);
 }
@@ -162,6 +166,7 @@ pub fn prepare(main: Box<dyn Fn()>) -> io::Result<()> {
     // A page below the stack stays inaccessible.
     let (heap, stack) = (reserve(HEAP_SIZE)?, reserve(STACK_SIZE + PAGE)?);
     make_accessible(stack + PAGE, STACK_SIZE)?;
+    STACK.store(stack, Ordering::Relaxed);
     let initial = [data(), bss()].into_iter().flat_map(|(from, to)| pieces(from, to, None)).collect();
     let new = Running {
         heap, accessible: heap, floor: heap, stack, initial, main, is_marking: false, head: Vec::new(), source: Vec::new(), position: 0, is_stopped: false,
@@ -238,6 +243,72 @@ extern "C" fn entry() -> ! {
     running().is_done = true;
     switch_out();
     unreachable!("a compilation that has ended is not gone on with")
+}
+
+// --- when the compiler fails ---
+
+/// For `abandon`, which may use nothing else: where the stack begins (0: there is none), and what is told of the failure.
+static STACK: AtomicUsize = AtomicUsize::new(0);
+static FAILURE: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
+/// The compiler has called a function that may hold a lock: it is not left there.
+static IS_OUTSIDE: AtomicBool = AtomicBool::new(false);
+/// Below the frames of the compiler, for what tells the failure: a page for frames that were not entered yet, and room for libtcc's message.
+const FAILURE_ROOM: usize = 32 << 10;
+
+/// Until it is dropped, a fault is not the compiler's.
+pub struct Outside(());
+
+impl Outside {
+    pub fn begin() -> Self {
+        IS_OUTSIDE.store(true, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        IS_OUTSIDE.store(false, Ordering::Relaxed);
+    }
+}
+
+/// In a signal handler, with a fault's name: where the thread goes on if the fault is the compiler's, as (RIP, RSP). It ends with an error then.
+pub fn abandon(name: &'static CStr, sp: usize) -> Option<(usize, usize)> {
+    let stack = STACK.load(Ordering::Relaxed);
+    let top = stack + PAGE + STACK_SIZE;
+    if stack == 0 || !(stack..top).contains(&sp) || IS_OUTSIDE.load(Ordering::Relaxed) {
+        return None;
+    }
+    // A second failure is that of telling the first one.
+    let is_first = FAILURE.swap(name.as_ptr().cast_mut(), Ordering::Relaxed).is_null();
+    let below = if is_first && sp - stack > 2 * FAILURE_ROOM { sp - PAGE } else { top };
+    let go_on: extern "C" fn() -> ! = if below == top { leave } else { tell_and_leave };
+    Some((go_on as *const () as usize, (below & !15) - 8)) // as after a call
+}
+
+extern "C" fn tell_and_leave() -> ! {
+    // SAFETY: the format takes one text.
+    unsafe { _tcc_error_noabort(c"the compiler failed here: %s".as_ptr(), FAILURE.load(Ordering::Relaxed)) };
+    leave()
+}
+
+extern "C" fn leave() -> ! {
+    running().is_done = true;
+    switch_out();
+    unreachable!("a compilation that has failed is not gone on with")
+}
+
+/// After make() and run(): the fault that ended the compiler.
+pub fn take_failure() -> Option<&'static CStr> {
+    let name = FAILURE.swap(null_mut(), Ordering::Relaxed);
+    // SAFETY: abandon() and polyglot_tcc_exit() have stored a text that lives for ever.
+    (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })
+}
+
+/// Its way out where an error has no place to go to.
+#[unsafe(no_mangle)]
+extern "C" fn polyglot_tcc_exit(_: c_int) -> ! {
+    FAILURE.store(c"it gave up".as_ptr().cast_mut(), Ordering::Relaxed);
+    leave()
 }
 
 // --- memory that is kept and put back ---
@@ -452,6 +523,7 @@ extern "C" fn polyglot_tcc_open(path: *const c_char, flags: c_int, mode: c_int) 
     } else if is(path, OBJECT) {
         OBJECT_DESCRIPTOR
     } else {
+        let _outside = Outside::begin();
         let file = unsafe { open(path, flags, mode) };
         let name = unsafe { CStr::from_ptr(path) }.to_string_lossy();
         if file >= 0 && !name.starts_with(SYSTEM_FILES) && !running().is_running_source {
@@ -498,15 +570,18 @@ fn is_object(stream: *mut c_void) -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fdopen(file: c_int, mode: *const c_char) -> *mut c_void {
+    let _outside = Outside::begin();
     if file == OBJECT_DESCRIPTOR { (&raw const OBJECT_STREAM).cast_mut().cast() } else { unsafe { fdopen(file, mode) } }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fwrite(data: *const c_void, size: usize, count: usize, stream: *mut c_void) -> usize {
     if !is_object(stream) {
+        let _outside = Outside::begin();
         return unsafe { fwrite(data, size, count, stream) };
     }
     if size * count > 0 {
+        let _outside = Outside::begin();
         running().object.extend_from_slice(unsafe { std::slice::from_raw_parts(data.cast(), size * count) });
     }
     count
@@ -515,13 +590,16 @@ extern "C" fn polyglot_tcc_fwrite(data: *const c_void, size: usize, count: usize
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fputc(character: c_int, stream: *mut c_void) -> c_int {
     if !is_object(stream) {
+        let _outside = Outside::begin();
         return unsafe { fputc(character, stream) };
     }
+    let _outside = Outside::begin();
     running().object.push(character as u8);
     character
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fclose(stream: *mut c_void) -> c_int {
+    let _outside = Outside::begin();
     if is_object(stream) { 0 } else { unsafe { fclose(stream) } }
 }

@@ -100,6 +100,9 @@ pub fn compile(head: &str, source: &str, options: &str, keep: bool) -> Output {
         Err(reason) => job().messages.push(complaint(&reason)),
     }
     output.messages = std::mem::take(&mut job().messages);
+    if let Some(failure) = checkpoint::take_failure().filter(|_| output.error().is_none()) {
+        output.messages.push(complaint(&format!("the compiler failed: {}", failure.to_string_lossy())));
+    }
     if job().status != 0 && output.error().is_none() {
         output.messages.push(complaint("the compiler gave up without a reason"));
     }
@@ -178,6 +181,7 @@ fn complaint(text: &str) -> Message {
 extern "C" fn report(_: *mut c_void, text: *const c_char) {
     // SAFETY: libtcc gives a string.
     let text = unsafe { CStr::from_ptr(text) };
+    let _outside = checkpoint::Outside::begin();
     job().messages.push(parse_message(&text.to_string_lossy()));
 }
 

@@ -12,7 +12,7 @@
 //! Nothing here knows Python or the kernel: `rustc --test` builds this file alone (tests/host/test_live_c.py).
 
 pub mod cell;
-mod checkpoint;
+pub mod checkpoint;
 pub mod compiler;
 pub mod lex;
 pub mod object;
