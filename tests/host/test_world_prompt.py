@@ -29,7 +29,7 @@ class Prompt:
         self.status = None
 
     def type(self, keys):
-        os.write(self.terminal, keys.encode())
+        os.write(self.terminal, keys.encode() if isinstance(keys, str) else keys)
         return self
 
     def enter(self, *lines):
@@ -247,6 +247,12 @@ def test_recursion_leaves_a_usable_prompt(start):
     prompt.enter("def f(): return f()", "", "f()").expect("RecursionError", timeout=240)
     prompt.enter("eval('(' * 100000)").expect("SyntaxError|RecursionError|MemoryError")
     prompt.enter("'fine'").expect("'fine'")
+
+
+def test_bytes_that_are_no_text_are_keys_like_others(start):
+    prompt = start()
+    prompt.type(b"x = 'a\xffb\xe9c\xc3'\r").expect(">>> ")
+    prompt.type("[len(x), ascii(x)]\r").expect(re.escape(r"""[4, "'a\\ufffdbc'"]"""))
 
 
 def test_threads_collect_garbage_while_the_prompt_waits(start):
