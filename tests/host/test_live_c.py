@@ -46,6 +46,7 @@ def test_a_fault_of_the_compiler_is_an_error():
 import _live_c
 for _ in range(3):
     assert _live_c.prepare("int a;\\n#if defined(X) && \\"x\\"\\nint b;\\n#endif", False, "")["error"][3].startswith("the compiler failed here: ")
+    assert _live_c.prepare("int x = " + "!" * 300000 + "1;", False, "")["error"][3].startswith("the compiler failed: ")
     assert _live_c.prepare("1 + 1", False, "")["type"] == "int"
 """
     result = subprocess.run([ROOT / "build/world.elf", "-c", program], capture_output=True, text=True, timeout=240)

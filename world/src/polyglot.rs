@@ -54,23 +54,21 @@ mod _polyglot {
     #[pyfunction]
     fn stacks(most: usize, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
         let mut found = Vec::new();
-        {
-            vm.state.stop_the_world.stop_the_world(&vm.state);
-            for (&ident, slot) in vm.state.thread_frames.lock().iter() {
-                let mut frame = slot.top_iframe.load(Ordering::Relaxed) as *const InterpreterFrame;
-                let mut calls = Vec::new();
-                while !frame.is_null() && calls.len() < most {
-                    // SAFETY: the thread is parked (or this one), and its frames stay.
-                    let current = unsafe { &*frame };
-                    let code = current.code();
-                    let first = code.first_line_number.map_or(0, |line| line.get());
-                    calls.push((code.obj_name.as_str().to_owned(), code.source_path().as_str().to_owned(), first, fault::line_of(current)));
-                    frame = current.previous();
-                }
-                found.push((ident, calls));
+        vm.state.stop_the_world.stop_the_world(&vm.state);
+        for (&ident, slot) in vm.state.thread_frames.lock().iter() {
+            let mut frame = slot.top_iframe.load(Ordering::Relaxed) as *const InterpreterFrame;
+            let mut calls = Vec::new();
+            while !frame.is_null() && calls.len() < most {
+                // SAFETY: the thread is parked (or this one), and its frames stay.
+                let current = unsafe { &*frame };
+                let code = current.code();
+                let first = code.first_line_number.map_or(0, |line| line.get());
+                calls.push((code.obj_name.as_str().to_owned(), code.source_path().as_str().to_owned(), first, fault::line_of(current)));
+                frame = current.previous();
             }
-            vm.state.stop_the_world.start_the_world(&vm.state);
+            found.push((ident, calls));
         }
+        vm.state.stop_the_world.start_the_world(&vm.state);
         let result = vm.ctx.new_dict();
         for (ident, calls) in found {
             let calls = calls.into_iter().map(|call| call.to_pyobject(vm)).collect();

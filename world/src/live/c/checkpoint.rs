@@ -253,7 +253,7 @@ static FAILURE: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 /// The compiler has called a function that may hold a lock: it is not left there.
 static IS_OUTSIDE: AtomicBool = AtomicBool::new(false);
 /// Below the frames of the compiler, for what tells the failure: a page for frames that were not entered yet, and room for libtcc's message.
-const FAILURE_ROOM: usize = 32 << 10;
+const FAILURE_ROOM: usize = 64 << 10;
 
 /// Until it is dropped, a fault is not the compiler's.
 pub struct Outside(());
@@ -280,7 +280,7 @@ pub fn abandon(name: &'static CStr, sp: usize) -> Option<(usize, usize)> {
     }
     // A second failure is that of telling the first one.
     let is_first = FAILURE.swap(name.as_ptr().cast_mut(), Ordering::Relaxed).is_null();
-    let below = if is_first && sp - stack > 2 * FAILURE_ROOM { sp - PAGE } else { top };
+    let below = if is_first && sp - stack > FAILURE_ROOM { sp - PAGE } else { top };
     let go_on: extern "C" fn() -> ! = if below == top { leave } else { tell_and_leave };
     Some((go_on as *const () as usize, (below & !15) - 8)) // as after a call
 }
@@ -576,12 +576,11 @@ extern "C" fn polyglot_tcc_fdopen(file: c_int, mode: *const c_char) -> *mut c_vo
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fwrite(data: *const c_void, size: usize, count: usize, stream: *mut c_void) -> usize {
+    let _outside = Outside::begin();
     if !is_object(stream) {
-        let _outside = Outside::begin();
         return unsafe { fwrite(data, size, count, stream) };
     }
     if size * count > 0 {
-        let _outside = Outside::begin();
         running().object.extend_from_slice(unsafe { std::slice::from_raw_parts(data.cast(), size * count) });
     }
     count
@@ -589,11 +588,10 @@ extern "C" fn polyglot_tcc_fwrite(data: *const c_void, size: usize, count: usize
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fputc(character: c_int, stream: *mut c_void) -> c_int {
+    let _outside = Outside::begin();
     if !is_object(stream) {
-        let _outside = Outside::begin();
         return unsafe { fputc(character, stream) };
     }
-    let _outside = Outside::begin();
     running().object.push(character as u8);
     character
 }
