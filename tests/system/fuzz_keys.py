@@ -3,7 +3,7 @@
     build/venv/bin/python tests/system/fuzz_keys.py [SEED [COUNT]]
 
 Sends texts, escape sequences, control characters and broken UTF-8, and tells when nothing comes back for some seconds: then the
-screen, what the CPU does, and what was sent last. docs/limits.md has a seed that silences the machine.
+screen, what the CPU does, and what was sent last. A silence may be the terminal's: docs/limits.md.
 """
 
 import random
