@@ -289,6 +289,7 @@ LOCAL void monitor_thread(void *unused)
     (void)unused;
     for (;;) {
         WAIT_EVENT_UNINTERRUPTIBLE(&monitor.wake, monitor_open());
+        rescue_write("\x18", 1); /* CAN: a control string that a program left open would swallow all that follows */
         monitor_print("\nMonitor: %s. help lists the commands, continue leaves.\n", monitor.reason);
         bool done = false;
         while (!done) {

@@ -255,6 +255,13 @@ def test_bytes_that_are_no_text_are_keys_like_others(start):
     prompt.type("[len(x), ascii(x)]\r").expect(re.escape(r"""[4, "'a\\ufffdbc'"]"""))
 
 
+def test_control_characters_in_the_line_are_shown_and_not_obeyed(start):
+    prompt = start()
+    prompt.type(b"'\x16\x1b]0;\x16\x07x'")
+    prompt.expect("'\u241b]0;\u2407x'")
+    prompt.type("\r").expect(re.escape(r"'\x1b]0;\x07x'"))
+
+
 def test_threads_collect_garbage_while_the_prompt_waits(start):
     """A thread's collection stops the world; a prompt that waits for a key must not hold that up."""
     prompt = start()

@@ -3,7 +3,7 @@
     build/venv/bin/python tests/system/fuzz_keys.py [SEED [COUNT]]
 
 Sends texts, escape sequences, control characters and broken UTF-8, and tells when nothing comes back for some seconds: then the
-screen, what the CPU does, and what was sent last. A silence may be the terminal's: docs/limits.md.
+screen, what the CPU does, and what was sent last. A question of the line editor ("Display all 182 possibilities?") is such a silence, and no fault.
 """
 
 import random

@@ -50,6 +50,14 @@ def test_rescue_key_and_restart(boot):
     machine.serial.wait_for(r"\n2\s", timeout=60)
 
 
+def test_an_open_control_string_does_not_hide_it(boot):
+    machine = boot()
+    machine.serial.send("import sys; _ = sys.stdout.write('\\x1b]'), sys.stdout.flush()\r")
+    machine.serial.wait_for(r"flush\(\)", timeout=60)
+    machine.qmp.execute("chardev-send-break", id="com1")
+    machine.serial.wait_for(MONITOR, timeout=60)
+
+
 def test_continue_gives_the_line_back(boot):
     machine = boot()
     machine.qmp.execute("chardev-send-break", id="com1")

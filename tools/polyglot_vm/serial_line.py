@@ -15,8 +15,8 @@ import re
 import threading
 import time
 
-# ECMA-48: CSI sequences; OSC strings; character set choices; two-character escapes.
-ESCAPE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()].|[^\[\]()])")
+# ECMA-48: CSI sequences; OSC strings, which CAN and other sequences end, too; character set choices; two-character escapes.
+ESCAPE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x18\x1b]*(?:\x07|\x18|\x1b\\|(?=\x1b[^\\]))|[()].|[^\[\]()])")
 # What the loaders say before they halt (boot/common/message.zig).
 CANNOT_START = re.compile(r"^Polyglot OS cannot start: .*\n", re.M)
 PLAIN = re.compile(r"[^\x00-\x1f\x7f]+")

@@ -2,7 +2,7 @@
 //!
 //! What they do is Python (python/prompt.py, frozen as `_prompt` and loaded when first needed, with shell_commands.py
 //! and jobs.py); this file connects it to the line editor and the loop of shell.rs.
-//! Left out: hints and highlighting while typing.
+//! Left out: hints and colours while typing.
 
 use rustpython_vm::{
     PyObjectRef, PyResult, VirtualMachine,
@@ -13,10 +13,11 @@ use rustpython_vm::{
 use rustyline::{
     Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper, RepeatCount,
     completion::{Completer, Pair},
-    highlight::Highlighter,
+    highlight::{CmdKind, Highlighter},
     hint::Hinter,
     validate::Validator,
 };
+use std::borrow::Cow;
 
 /// Calls a function of python/prompt.py.
 fn call(vm: &VirtualMachine, name: &str, arguments: impl Into<FuncArgs>) -> PyResult {
@@ -112,7 +113,28 @@ impl Completer for PromptHelper {
 }
 
 impl Helper for PromptHelper {}
-impl Highlighter for PromptHelper {}
+impl Highlighter for PromptHelper {
+    /// Control characters, behind Ctrl-V or pasted, as pictures: the terminal would obey them, and show nothing in a control string.
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if !line.contains(is_obeyed) {
+            return Cow::Borrowed(line);
+        }
+        let picture = |c: char| if is_obeyed(c) { char::from_u32(PICTURES + c as u32).unwrap_or(char::REPLACEMENT_CHARACTER) } else { c };
+        Cow::Owned(line.chars().map(picture).collect())
+    }
+
+    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        line.contains(is_obeyed)
+    }
+}
+
+/// U+2400 and on: a picture of each control character.
+const PICTURES: u32 = 0x2400;
+
+fn is_obeyed(c: char) -> bool {
+    c < ' ' && !matches!(c, '\n' | '\t')
+}
+
 impl Hinter for PromptHelper {
     type Hint = String;
 }

@@ -26,7 +26,7 @@ use rustpython_vm::{
     vm::{VmCompileError, thread},
 };
 use rustyline::{
-    CompletionType, Config, Editor, EventHandler, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory,
+    ColorMode, CompletionType, Config, Editor, EventHandler, KeyCode, KeyEvent, Modifiers, error::ReadlineError, history::DefaultHistory,
 };
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -387,6 +387,7 @@ impl LineEditor {
             .tab_stop(4)
             .indent_size(4)
             .auto_add_history(false)
+            .color_mode(ColorMode::Forced) // asks the helper how the line looks, which uses no colours
             .build();
         let mut editor =
             Editor::with_config(config).map_err(|error| vm.new_os_error(format!("no line editor: {error}")))?;
