@@ -12,12 +12,12 @@ CARGO_DIR   := $(or $(CARGO_HOME),$(HOME)/.cargo)
 # No build path may end up in the binary: two clones build the same bytes.
 WORLD_REMAP := "--remap-path-prefix=$(CARGO_DIR)=/cargo","--remap-path-prefix=$(abspath $(WORLD_DIR))=/src/world"
 
-# libtcc with its state in sections of their own, and its memory and files by src/live/c/checkpoint.rs.
+# libtcc with its state in sections of their own, and its memory, its files and its end by src/live/c/checkpoint.rs.
 LIBTCC := $(BUILD)/libtcc/libtcc.a
-$(LIBTCC): /usr/lib/x86_64-linux-gnu/libtcc.a $(WORLD_DIR)/libtcc.symbols
+$(LIBTCC): /usr/lib/x86_64-linux-gnu/libtcc.a $(WORLD_DIR)/libtcc.symbols $(WORLD_DIR)/rules.mk
 	@mkdir -p $(@D)
 	@$(STEP) "OBJCOPY $@" objcopy --redefine-syms=$(WORLD_DIR)/libtcc.symbols --rename-section .data=tcc_data \
-	    --rename-section .bss=tcc_bss $< $@
+	    --rename-section .bss=tcc_bss --weaken-symbol=tccgen_finish --weaken-symbol=preprocess_end $< $@
 
 .PHONY: world world-cargo
 world: $(BUILD)/world.elf

@@ -157,4 +157,12 @@ static inline uint64_t tsc_read(void)
 #define RFLAGS_DF 0x400
 #define RFLAGS_AC 0x40000
 
+/* irqs_disable() (irq.h), inlined: RFLAGS before. */
+static inline uint64_t cpu_disable_interrupts(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
 #endif

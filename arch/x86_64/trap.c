@@ -48,12 +48,7 @@ bool irqs_are_enabled(void)
     return flags & RFLAGS_IF;
 }
 
-uint64_t irqs_disable(void)
-{
-    uint64_t flags;
-    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
-    return flags;
-}
+uint64_t irqs_disable(void) { return cpu_disable_interrupts(); }
 
 void irqs_restore(uint64_t flags)
 {

@@ -4,12 +4,12 @@
  * The order check keeps the ranks that a thread holds in struct thread. An
  * interrupt handler starts with an empty list of its own (held_floor).
  */
-#include <arch/x86_64/cpu.h>
 #include <arch/x86_64/irq.h>
 #include <arch/x86_64/smp.h>
 #include <kernel/log.h>
 #include <kernel/sched/lock.h>
 #include <kernel/sched/lock_debug.h>
+#include <kernel/sched/preempt.h>
 #include <kernel/sched/thread.h>
 
 #define MUTEX_SPINS 500
@@ -20,21 +20,27 @@ static volatile bool locks_broken; /* panic: other holders will never release */
 void lock_set_checks(bool on) { lock_checks = on; }
 void lock_break_all(void) { locks_broken = true; }
 
-LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested, bool sleeping)
+/* What a lock costs is paid everywhere: the steps below are inlined, and what is rare stands in functions of its own. */
+
+LOCAL void lock_check_order(const struct thread *me, uint32_t rank, const char *name, bool nested)
+{
+    uint32_t highest = me->held[me->held_count - 1].highest;
+    if (!lock_checks || locks_broken || (highest == rank && (nested || rank == LOCK_RANK_LEAF)))
+        return;
+    uint32_t top = me->held_floor;
+    while (me->held[top].rank != highest)
+        top++;
+    panic("lock order: %s (rank %u) taken by %s while it holds %s (rank %u)", name, rank, me->name, me->held[top].name, highest);
+}
+
+static inline void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested, bool sleeping)
 {
     struct thread *me = this_thread();
-    if (lock_checks && !locks_broken && rank != LOCK_RANK_NONE && me->held_count > me->held_floor) {
-        uint32_t top = me->held_floor;
-        for (uint32_t i = top; i < me->held_count; i++)
-            if (me->held[i].rank > me->held[top].rank)
-                top = i;
-        uint32_t highest = me->held[top].rank;
-        if (highest > rank || (highest == rank && !nested && rank != LOCK_RANK_LEAF))
-            panic("lock order: %s (rank %u) taken by %s while it holds %s (rank %u)", name, rank, me->name,
-                  me->held[top].name, highest);
-    }
     uint32_t slot = me->held_count;
-    if (slot == THREAD_MAX_LOCKS) {
+    uint32_t highest = slot > me->held_floor ? me->held[slot - 1].highest : LOCK_RANK_NONE;
+    if (UNLIKELY(highest >= rank && rank != LOCK_RANK_NONE))
+        lock_check_order(me, rank, name, nested);
+    if (UNLIKELY(slot == THREAD_MAX_LOCKS)) {
         if (!locks_broken)
             panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
         return;
@@ -44,23 +50,39 @@ LOCAL void lock_note_held(const void *lock, uint32_t rank, const char *name, boo
     me->held[slot].lock = lock;
     me->held[slot].name = name;
     me->held[slot].rank = rank;
+    me->held[slot].highest = (uint16_t)MAX(highest, rank);
     me->held[slot].sleeping = sleeping;
 }
 
-LOCAL void lock_note_released(const void *lock, const char *name)
+/* Not the last one that was taken. */
+LOCAL void lock_forget(struct thread *me, const void *lock, const char *name)
 {
-    struct thread *me = this_thread();
     for (uint32_t i = me->held_count; i-- > 0;) {
         if (me->held[i].lock != lock)
             continue;
-        for (; i + 1 < me->held_count; i++)
+        for (; i + 1 < me->held_count; i++) {
+            uint32_t below = i > me->held_floor ? me->held[i - 1].highest : LOCK_RANK_NONE;
             me->held[i] = me->held[i + 1];
+            me->held[i].highest = (uint16_t)MAX(below, me->held[i].rank);
+        }
         __asm__ volatile("" : : : "memory");
         me->held_count--; /* last, for the same reason */
         return;
     }
     if (!locks_broken)
         panic("lock %s released by %s, which does not hold it", name, me->name);
+}
+
+static inline void lock_note_released(const void *lock, const char *name)
+{
+    struct thread *me = this_thread();
+    uint32_t count = me->held_count;
+    if (UNLIKELY(count == 0 || me->held[count - 1].lock != lock)) {
+        lock_forget(me, lock, name);
+        return;
+    }
+    __asm__ volatile("" : : : "memory");
+    me->held_count = count - 1;
 }
 
 void lock_check_may_sleep(void)
@@ -87,57 +109,72 @@ void spin_init(struct spinlock *lock, const char *name, enum lock_rank rank)
 
 bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == this_thread() && lock->holder_cpu >= 0; }
 
-void spin_acquire(struct spinlock *lock)
+LOCAL void spin_wait(const struct spinlock *lock, uint32_t ticket)
 {
-    if (lock->holder_cpu == this_cpu()->id && !locks_broken) /* before the ticket: a guard may end this call */
-        panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name,
-              lock->holder != NULL ? lock->holder->name : "?");
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
+        cpu_relax();
+}
+
+LOCAL void spin_refuse(const struct spinlock *lock)
+{
+    if (!locks_broken)
+        panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name, lock->holder != NULL ? lock->holder->name : "?");
+}
+
+static inline void spin_take(struct spinlock *lock)
+{
+    int32_t cpu = this_cpu()->id;
+    if (UNLIKELY(lock->holder_cpu == cpu)) /* before the ticket: a guard may end this call */
+        spin_refuse(lock);
     uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-    if (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
-        while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
-            cpu_relax();
-    }
+    if (UNLIKELY(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket))
+        spin_wait(lock, ticket);
     lock->holder = this_thread();
-    lock->holder_cpu = this_cpu()->id;
+    lock->holder_cpu = cpu;
     lock->frame = __builtin_frame_address(0);
 }
 
-void spin_release(struct spinlock *lock)
+static inline void spin_give(struct spinlock *lock)
 {
     lock->holder = NULL;
     lock->holder_cpu = -1;
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }
 
+void spin_acquire(struct spinlock *lock) { spin_take(lock); }
+void spin_release(struct spinlock *lock) { spin_give(lock); }
+
 void spin_lock(struct spinlock *lock)
 {
-    preempt_disable();
+    preempt_count_up();
     lock_note_held(lock, lock->rank, lock->name, false, false);
-    spin_acquire(lock);
+    spin_take(lock);
 }
 
 void spin_unlock(struct spinlock *lock)
 {
     lock_note_released(lock, lock->name);
-    spin_release(lock);
-    preempt_enable();
+    spin_give(lock);
+    if (preempt_count_down())
+        preempt_catch_up();
 }
 
 irq_flags_t spin_lock_irq(struct spinlock *lock)
 {
-    irq_flags_t flags = irqs_disable();
-    preempt_disable();
+    irq_flags_t flags = cpu_disable_interrupts();
+    preempt_count_up();
     lock_note_held(lock, lock->rank, lock->name, false, false);
-    spin_acquire(lock);
+    spin_take(lock);
     return flags;
 }
 
 void spin_unlock_irq(struct spinlock *lock, irq_flags_t flags)
 {
     lock_note_released(lock, lock->name);
-    spin_release(lock);
+    spin_give(lock);
     irqs_restore(flags);
-    preempt_enable();
+    if (preempt_count_down())
+        preempt_catch_up();
 }
 
 /* --- mutexes ------------------------------------------------------------- */

@@ -26,6 +26,7 @@
 #include <arch/x86_64/trap.h>
 #include <kernel/log.h>
 #include <kernel/sched/lock_debug.h>
+#include <kernel/sched/preempt.h>
 #include <kernel/sched/private.h>
 #include <kernel/sched/thread.h>
 #include <kernel/time/time.h>
@@ -56,18 +57,17 @@ struct thread *thread_current(void)
 
 LOCAL struct run_queue *thread_queue_of(int32_t cpu) { return &run_queues[cpu]; }
 
-void preempt_disable(void)
-{
-    this_thread()->preempt_count++;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
+void preempt_disable(void) { preempt_count_up(); }
 
 void preempt_enable(void)
 {
-    struct thread *me = this_thread();
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    KASSERT(me->preempt_count > 0);
-    if (--me->preempt_count == 0 && this_cpu()->reschedule && irqs_are_enabled()) {
+    if (preempt_count_down())
+        preempt_catch_up();
+}
+
+void preempt_catch_up(void)
+{
+    if (irqs_are_enabled()) {
         uint64_t flags = irqs_disable();
         thread_schedule();
         irqs_restore(flags);

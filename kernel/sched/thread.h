@@ -76,7 +76,13 @@ struct thread {
     uint64_t switches;
 
     /* own thread only */
-    struct { const void *lock; const char *name; uint32_t rank; bool sleeping; } held[THREAD_MAX_LOCKS];
+    struct {
+        const void *lock;
+        const char *name;
+        uint32_t rank;
+        uint16_t highest;          /* rank of this and those before it, down to held_floor */
+        bool sleeping;
+    } held[THREAD_MAX_LOCKS];
     uint32_t held_count;
     uint32_t held_floor;           /* locks below it belong to what an interrupt handler interrupted */
     struct trap_frame *user_frame; /* frame that entered the kernel from world/user; NULL inside none */

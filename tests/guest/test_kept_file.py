@@ -27,6 +27,14 @@ class KeptFile(unittest.TestCase):
             file.write(b"a\r\nb\rc\n")
         self.assertEqual(_kept_file.read(self.path), "a\nb\nc\n")
 
+    def test_a_definition_is_its_head_and_its_source(self):
+        for source in ("int a;", "int a;\n\n \n", "", "int \u00fc;\n// \U0001f600"):
+            path, stamp = _kept_file.write_definition(self.folder, ".c", "// mark: ", "c", 7, ["a"], ["b", "c"], source)
+            self.assertEqual((path, stamp), (os.path.join(self.folder, "00007-a.c"), _kept_file.changed(self.folder)))
+            first, _, rest = _kept_file.read(path).partition("\n")
+            self.assertEqual(first, "// mark: " + _kept_file.head("c", 7, ["a"], ["b", "c"]))
+            self.assertEqual(rest, source.rstrip() + "\n")
+
     def test_what_cannot_be_written_leaves_nothing(self):
         path = os.path.join(self.folder, "none", "a.c")
         with self.assertRaises(FileNotFoundError) as raised:
@@ -37,6 +45,9 @@ class KeptFile(unittest.TestCase):
             _kept_file.write_whole(self.path, "a")
         with self.assertRaises(OSError):
             _kept_file.write_whole("/", "a")
+        with self.assertRaises(FileNotFoundError) as raised:
+            _kept_file.write_definition(os.path.join(self.folder, "none"), ".c", "// ", "c", 1, [], [], "a")
+        self.assertEqual(raised.exception.filename, os.path.join(self.folder, "none", "00001-code.c"))
         self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
 
     def test_what_cannot_be_read(self):

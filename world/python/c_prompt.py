@@ -144,10 +144,9 @@ def _near(message):
 
 
 def _keep(definitions):
-    import _livelayer
     for names, kind, source, _, declaration, uses in definitions:
         for name in names:
-            _livelayer.sources[name] = source
+            _kept.sources[name] = source
         try:
             # A name is part of a file's name there.
             _kept.record("c", source, names=[name.replace("/", "-") for name in names], uses=uses)

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 
-from _kept_file import changed, head, read, write_whole
+from _kept_file import changed, head, read, write_definition, write_whole
 
 DIRECTORY = "/live"
 SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
@@ -25,6 +25,7 @@ MARK = "polyglot definition:"
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
 builders = {}
+sources = {}  # name: what polyglot.live and help() show of it; not only of what is kept
 _HOMES = {"c": "_c_prompt", "python": "_livelayer", "replacement": "_replacing"}  # modules that add theirs when they are loaded
 
 
@@ -38,9 +39,6 @@ class Definition:
 
     def header(self):
         return head(self.language, self.order, self.names, self.uses)
-
-    def text(self):
-        return f"{COMMENTS[self.language]} {MARK} {self.header()}\n{self.source.rstrip()}\n"
 
     def title(self):
         return ", ".join(self.names) or "(nothing)"
@@ -66,36 +64,38 @@ def records():
 
 
 def record(language, source, names, uses=()):
-    """record(language, source, names, uses=()) -> Definition: keeps it. OSError: it could not be written"""
+    """record(language, source, names, uses=()): keeps a definition. OSError: it could not be written"""
     if language not in SUFFIXES:
         raise ValueError(f"language is one of {', '.join(sorted(SUFFIXES))}, not {language!r}")
-    _index.refresh()
-    definition = Definition(language, source, names, uses, _index.highest + 1)
-    names = definition.names
+    names = sorted(names) if len(names) > 1 else list(names)
+    uses = sorted(set(uses) - set(names)) if uses else []
+    if _index.stamp != changed(DIRECTORY):
+        _index.read()
     older = _index.covered(names)
-    same = next((other for other in older if other.names == names and other.language == language), None) if older else None
-    if same:
-        definition.order = same.order
-        if same.uses == definition.uses and _has_source(same.path, source):
-            return same
+    order = _index.highest + 1
+    for other in older:
+        if other[1] == names and other[0] == language:
+            order = other[3]
+            if other[2] == uses and _has_source(other[4], source):
+                return
+            break
     # Whatever comes between: the old or the new one is there.
     for other in older:  # every name of them has a newer definition
-        _archive(other)
+        _archive(other[4])
         _index.remove(other)
-    definition.path = f"{DIRECTORY}/{definition.order:05}-{names[0] if names else 'code'}{SUFFIXES[language]}"
+    about = DIRECTORY, SUFFIXES[language], f"{COMMENTS[language]} {MARK} ", language, order, names, uses, source
     try:
-        stamp = write_whole(definition.path, definition.text())
+        path, stamp = write_definition(*about)
     except FileNotFoundError:
         os.makedirs(DIRECTORY, exist_ok=True)
-        stamp = write_whole(definition.path, definition.text())
+        path, stamp = write_definition(*about)
     if older:
         for other in older:
-            if other.path != definition.path:
-                _remove(other.path)
+            if other[4] != path:
+                _remove(other[4])
         stamp = changed(DIRECTORY)
-    _index.add(definition)
+    _index.add((language, names, uses, order, path))
     _index.stamp = stamp
-    return definition
 
 
 def _has_source(path, source):
@@ -107,38 +107,41 @@ def _has_source(path, source):
 
 
 class _Index:
-    """What record() must know of the folder: its definitions by name, and the highest order. Read again when others have
-    changed the folder; a thousand definitions cost no more than one."""
+    """What record() must know of the folder: its definitions by name, and the highest order; each is (language, names, uses, order,
+    path), which costs less to make than a Definition. Read again when others have changed the folder; a thousand definitions
+    cost no more than one."""
 
     def __init__(self):
         self.stamp, self.highest, self.by_name, self.nameless = None, 0, {}, []
 
-    def refresh(self):
+    def read(self):
         stamp = changed(DIRECTORY)  # of a file's coming, going, or other name
-        if self.stamp != stamp:
-            self.__init__()
-            for definition in records():
-                self.add(definition)
-            self.stamp = stamp
+        self.__init__()
+        for one in records():
+            self.add((one.language, one.names, one.uses, one.order, one.path))
+        self.stamp = stamp
 
-    def add(self, definition):
-        if definition.order > self.highest:
-            self.highest = definition.order
-        if not definition.names:
-            self.nameless.append(definition)
-        for name in definition.names:
-            self.by_name.setdefault(name, []).append(definition)
+    def add(self, entry):
+        if entry[3] > self.highest:
+            self.highest = entry[3]
+        if not entry[1]:
+            self.nameless.append(entry)
+        for name in entry[1]:
+            if name in self.by_name:
+                self.by_name[name].append(entry)
+            else:
+                self.by_name[name] = [entry]
 
-    def remove(self, definition):
-        for place in [self.by_name.get(name, []) for name in definition.names] or [self.nameless]:
-            place.remove(definition)
+    def remove(self, entry):
+        for place in [self.by_name.get(name, []) for name in entry[1]] or [self.nameless]:
+            place.remove(entry)
 
     def covered(self, names):
         """Definitions whose names are all among these."""
-        found = list(self.nameless)
+        found = self.nameless[:]
         for name in names:
             if name in self.by_name:
-                found += [one for one in self.by_name[name] if one not in found and (len(one.names) == 1 or set(one.names) <= set(names))]
+                found += [one for one in self.by_name[name] if one not in found and (len(one[1]) == 1 or set(one[1]) <= set(names))]
         return found
 
 
@@ -343,7 +346,7 @@ def _from_header(path, text, line):
 
 def _retire(definition):
     """Moves its file to the history."""
-    _archive(definition)
+    _archive(definition.path)
     _remove(definition.path)
 
 
@@ -354,19 +357,19 @@ def _remove(path):
         pass  # somebody has deleted it
 
 
-def _archive(definition):
-    """Gives its file a second name in the history."""
+def _archive(path):
+    """Gives a file a second name in the history."""
     place = f"{DIRECTORY}/history"
-    stem, suffix = os.path.splitext(definition.path.rpartition("/")[2])
+    stem, suffix = os.path.splitext(path.rpartition("/")[2])
     version = _versions.get(stem, 1)
     while True:
         try:
-            os.link(definition.path, f"{place}/{stem}.{version:03}{suffix}")
+            os.link(path, f"{place}/{stem}.{version:03}{suffix}")
             break
         except FileExistsError:
             version += 1
         except FileNotFoundError:
-            if not os.path.exists(definition.path) or os.path.isdir(place):
+            if not os.path.exists(path) or os.path.isdir(place):
                 return  # somebody has deleted it
             os.makedirs(place)
     _versions[stem] = version + 1

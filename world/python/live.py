@@ -8,6 +8,7 @@ import _kept
 import _live
 import errno
 import os
+from _kept import sources
 from _livenames import Names
 from _livectypes import _as_scalar
 from _livefaults import KernelFault, _make_fault, faults
@@ -297,7 +298,6 @@ def _text_beside(symbol, file, line):
 exported = {}
 """Python functions that export() gave to live code: name -> function."""
 
-sources = {}
 """Sources of what was typed: name -> text. The prompts and replace() put them here."""
 
 

@@ -46,9 +46,18 @@ fn push_list(text: &mut String, words: &[PyStrRef]) {
     text.push(']');
 }
 
+/// A dict of these as JSON, in one line.
+fn head(language: &PyStrRef, order: u64, names: &[PyStrRef], uses: &[PyStrRef]) -> String {
+    let mut text = format!("{{\"language\": \"{}\", \"order\": {order}, \"names\": ", language.to_string_lossy());
+    push_list(&mut text, names);
+    text.push_str(", \"uses\": ");
+    push_list(&mut text, uses);
+    text + "}"
+}
+
 #[rustpython_vm::pymodule]
 mod _kept_file {
-    use rustpython_vm::{PyResult, VirtualMachine, builtins::{PyBaseExceptionRef, PyStrRef}, convert::ToPyException};
+    use rustpython_vm::{FromArgs, PyResult, VirtualMachine, builtins::{PyBaseExceptionRef, PyStrRef}, convert::ToPyException};
     use std::io;
     use std::path::Path;
 
@@ -84,10 +93,41 @@ mod _kept_file {
     /// head(language, order, names, uses) -> str: a dict of these as JSON, in one line.
     #[pyfunction]
     fn head(language: PyStrRef, order: u64, names: Vec<PyStrRef>, uses: Vec<PyStrRef>) -> String {
-        let mut text = format!("{{\"language\": \"{}\", \"order\": {order}, \"names\": ", language.to_string_lossy());
-        super::push_list(&mut text, &names);
-        text.push_str(", \"uses\": ");
-        super::push_list(&mut text, &uses);
-        text + "}"
+        super::head(&language, order, &names, &uses)
+    }
+
+    #[derive(FromArgs)]
+    struct Kept {
+        #[pyarg(positional)]
+        folder: PyStrRef,
+        #[pyarg(positional)]
+        suffix: PyStrRef,
+        #[pyarg(positional)]
+        mark: PyStrRef,
+        #[pyarg(positional)]
+        language: PyStrRef,
+        #[pyarg(positional)]
+        order: u64,
+        #[pyarg(positional)]
+        names: Vec<PyStrRef>,
+        #[pyarg(positional)]
+        uses: Vec<PyStrRef>,
+        #[pyarg(positional)]
+        source: PyStrRef,
+    }
+
+    /// write_definition(folder, suffix, mark, language, order, names, uses, source) -> (path, as write_whole()): ORDER-NAME, with a line of
+    /// mark and head(), then the source.
+    #[pyfunction]
+    fn write_definition(kept: Kept, vm: &VirtualMachine) -> PyResult<(String, i64)> {
+        let name = kept.names.first().map_or("code".into(), |name| name.to_string_lossy());
+        let path = format!("{}/{:05}-{name}{}", kept.folder.to_string_lossy(), kept.order, kept.suffix.to_string_lossy());
+        let mut text = kept.mark.to_string_lossy().into_owned();
+        text += &super::head(&kept.language, kept.order, &kept.names, &kept.uses);
+        text.push('\n');
+        text += kept.source.to_string_lossy().trim_end();
+        text.push('\n');
+        let stamp = super::write_whole(Path::new(&path), &text).map_err(|error| os_error(&error, &path, vm))?;
+        Ok((path, stamp))
     }
 }

@@ -45,6 +45,9 @@ unsafe extern "C" {
     static mut __stop_tcc_data: u8;
     static mut __start_tcc_bss: u8;
     static mut __stop_tcc_bss: u8;
+    /// What libtcc reads; messages name it.
+    #[link_name = "file"]
+    static mut current_file: *mut c_void;
     fn mmap(address: *mut c_void, size: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> *mut c_void;
     fn mprotect(address: *mut c_void, size: usize, protection: c_int) -> c_int;
     fn open(path: *const c_char, flags: c_int, mode: c_int) -> c_int;
@@ -144,6 +147,8 @@ struct Running {
     inner_rsp: usize,
     object: Vec<u8>,
     files: Vec<FileState>,
+    /// Descriptors of files that it has not closed yet.
+    open: Vec<c_int>,
 }
 
 struct Place(UnsafeCell<Option<Running>>);
@@ -170,7 +175,7 @@ pub fn prepare(main: Box<dyn Fn()>) -> io::Result<()> {
     let initial = [data(), bss()].into_iter().flat_map(|(from, to)| pieces(from, to, None)).collect();
     let new = Running {
         heap, accessible: heap, floor: heap, stack, initial, main, is_marking: false, head: Vec::new(), source: Vec::new(), position: 0, is_stopped: false,
-        is_running_source: false, is_done: false, outer_rsp: 0, inner_rsp: 0, object: Vec::new(), files: Vec::new(),
+        is_running_source: false, is_done: false, outer_rsp: 0, inner_rsp: 0, object: Vec::new(), files: Vec::new(), open: Vec::new(),
     };
     // SAFETY: the lock is held.
     unsafe { *PLACE.0.get() = Some(new) };
@@ -227,6 +232,10 @@ fn switch_in() {
     let (save, to) = (&raw mut now.outer_rsp, now.inner_rsp);
     // SAFETY: `to` is where the compiler stopped, or its first frame; it comes back by switch_out().
     unsafe { polyglot_tcc_switch(save, to) };
+    for file in running().open.drain(..) {
+        // SAFETY: the compiler's own, and it has ended; where it only stopped, all #include files are at their ends.
+        unsafe { close(file) };
+    }
 }
 
 fn switch_out() {
@@ -509,6 +518,20 @@ extern "C" fn polyglot_tcc_free(address: *mut c_void) {
     }
 }
 
+// --- what it need not do ---
+
+/// After a source, before its object is written, libtcc frees its symbols and macros one by one: what is put back needs no freeing.
+/// (The build makes libtcc's own functions of these names weak.)
+#[unsafe(no_mangle)]
+extern "C" fn tccgen_finish(_: *mut c_void) {}
+
+/// It also closes files: switch_in() does, wherever the compiler has ended.
+#[unsafe(no_mangle)]
+extern "C" fn preprocess_end(_: *mut c_void) {
+    // SAFETY: libtcc's own, which it would make null, too: what it says from here on is about no place in a file.
+    unsafe { current_file = null_mut() };
+}
+
 // --- its files ---
 
 /// SAFETY of all below: libtcc passes what the functions of these names take.
@@ -526,6 +549,9 @@ extern "C" fn polyglot_tcc_open(path: *const c_char, flags: c_int, mode: c_int) 
         let _outside = Outside::begin();
         let file = unsafe { open(path, flags, mode) };
         let name = unsafe { CStr::from_ptr(path) }.to_string_lossy();
+        if file >= 0 {
+            running().open.push(file);
+        }
         if file >= 0 && !name.starts_with(SYSTEM_FILES) && !running().is_running_source {
             running().files.extend(FileState::of(name.into_owned()));
         }
@@ -553,7 +579,11 @@ extern "C" fn polyglot_tcc_read(file: c_int, buffer: *mut c_void, size: usize) -
 
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_close(file: c_int) -> c_int {
-    if matches!(file, SOURCE_DESCRIPTOR | OBJECT_DESCRIPTOR) { 0 } else { unsafe { close(file) } }
+    if matches!(file, SOURCE_DESCRIPTOR | OBJECT_DESCRIPTOR) {
+        return 0;
+    }
+    running().open.retain(|open| *open != file);
+    unsafe { close(file) }
 }
 
 #[unsafe(no_mangle)]
