@@ -3,8 +3,9 @@
     build/venv/bin/python tools/bench_c_prompt.py [--rounds 3]
 
 tools/bench_c.py says what is measured. Linux's initramfs gets the image's own programs (build/programs: Debian's tcc, its C
-library and headers), so both sides start the same files. The aims: a cell takes at most a tenth of a process, and
-the thousandth module no more than the first.
+library and headers), so both sides start the same files. A third machine, ours with -icount, has a clock that counts instructions
+(1 ns each), so that its figures are the same on any machine. The aims: a cell takes at most a tenth of a process, and the
+thousandth module no more than the first.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 
+from polyglot_vm import counting
 from polyglot_vm.cpio import CpioWriter
 from polyglot_vm.machine import ROOT, MachineOptions, VmError
 
@@ -22,6 +24,7 @@ PROGRAMS = ROOT / "build" / "programs"
 TIMEOUT = 900
 A_TENTH = 0.1
 FLAT = 1.2
+COUNTED = "ours, instructions"
 
 
 def systems(work, kernel, initramfs, linux_options):
@@ -37,6 +40,7 @@ def systems(work, kernel, initramfs, linux_options):
         writer.finish()
     archive = initramfs(work / "initramfs_c.cpio", ROOT / "build" / "world.elf", [(path, f"host/{name}") for path, name in files], [PROGRAMS])
     return {"ours": MachineOptions(files={"opt/polyglot/host": host}),
+            COUNTED: MachineOptions(files={"opt/polyglot/host": host}, cpus=1, extra=counting.EXACT),
             "linux mitigations=off": linux_options(kernel, archive, "mitigations=off")}
 
 
@@ -57,24 +61,29 @@ def measure(rounds, options, boot, say):
 
 
 def rows(median):
-    """(name, milliseconds, ratios to tcc -run inside and on Linux, aim) of each row; a ratio of None: there is none."""
-    ours, linux = median["ours"], median["linux mitigations=off"]
+    """(name, value, ratios to tcc -run inside and, in time, on Linux, aim) of each row; a ratio of None: there is none."""
+    ours, linux, counted = median["ours"], median["linux mitigations=off"], median[COUNTED]
     for name in ("expression", "definition"):
         for key in (name, f"{name}_p99"):
             end = key.removeprefix(name)
-            yield key, ours[key], ours[key] / ours[f"tcc_run{end}"], ours[key] / linux[f"tcc_run{end}"], A_TENTH
+            yield f"{key} (ms)", ours[key] * 1e3, ours[key] / ours[f"tcc_run{end}"], ours[key] / linux[f"tcc_run{end}"], A_TENTH
+        for key in (name, f"{name}_p99"):
+            yield f"{key} (instructions)", counted[key] * 1e9, counted[key] / counted[f"tcc_run{key.removeprefix(name)}"], None, A_TENTH
     for key in ("call", "call_kept"):
-        yield key, ours[key], ours[key] / ours["tcc_run"], ours[key] / linux["tcc_run"], None
-    yield "1,000 modules", ours["module_last"], ours["module_last"] / ours["module_first"], None, FLAT
+        yield f"{key} (ms)", ours[key] * 1e3, ours[key] / ours["tcc_run"], ours[key] / linux["tcc_run"], None
+    yield "1,000 modules (ms)", ours["module_last"] * 1e3, ours["module_last"] / ours["module_first"], None, None
+    yield "1,000 modules (instructions)", counted["module_last"] * 1e9, counted["module_last"] / counted["module_first"], None, FLAT
 
 
 def show(median):
-    processes = " and ".join(f"{median[name]['tcc_run'] * 1000:.2f} (99%: {median[name]['tcc_run_p99'] * 1000:.2f})" for name in median)
-    print(f"C prompt; tcc -run takes {processes} ms inside and on Linux")
-    for name, seconds, inside, on_linux, aim in rows(median):
+    ours, linux = median["ours"], median["linux mitigations=off"]
+    processes = " and ".join(f"{one['tcc_run'] * 1000:.2f} (99%: {one['tcc_run_p99'] * 1000:.2f})" for one in (ours, linux))
+    print(f"C prompt; tcc -run takes {processes} ms inside and on Linux, {median[COUNTED]['tcc_run'] * 1e9:,.0f} instructions inside")
+    for name, value, inside, on_linux, aim in rows(median):
         ratios = [ratio for ratio in (inside, on_linux) if ratio is not None]
         verdict = "" if aim is None else f"{aim:7.1f} {'OK' if max(ratios) <= aim else 'MISSED'}"
-        print(f"{name + ' (ms)':24}{seconds * 1000:12.3f}  ratio {', '.join(f'{ratio:.3f}' for ratio in ratios)}{verdict}")
+        number = f"{value:,.0f}" if "instructions" in name else f"{value:.3f}"
+        print(f"{name:32}{number:>12}  ratio {', '.join(f'{ratio:.3f}' for ratio in ratios)}{verdict}")
 
 
 def main():

@@ -35,6 +35,11 @@ class KeptFile(unittest.TestCase):
             self.assertEqual(first, "// mark: " + _kept_file.head("c", 7, ["a"], ["b", "c"]))
             self.assertEqual(rest, source.rstrip() + "\n")
 
+    def test_its_folder_is_made_and_its_name_is_one_of_a_file(self):
+        folder = os.path.join(self.folder, "a", "b")
+        path, _ = _kept_file.write_definition(folder, ".c", "// ", "c", 1, ["sys/stat.h"], [], "a")
+        self.assertEqual((path, os.listdir(folder)), (os.path.join(folder, "00001-sys-stat.h.c"), ["00001-sys-stat.h.c"]))
+
     def test_what_cannot_be_written_leaves_nothing(self):
         path = os.path.join(self.folder, "none", "a.c")
         with self.assertRaises(FileNotFoundError) as raised:
@@ -45,9 +50,9 @@ class KeptFile(unittest.TestCase):
             _kept_file.write_whole(self.path, "a")
         with self.assertRaises(OSError):
             _kept_file.write_whole("/", "a")
-        with self.assertRaises(FileNotFoundError) as raised:
-            _kept_file.write_definition(os.path.join(self.folder, "none"), ".c", "// ", "c", 1, [], [], "a")
-        self.assertEqual(raised.exception.filename, os.path.join(self.folder, "none", "00001-code.c"))
+        with self.assertRaises(NotADirectoryError) as raised:
+            _kept_file.write_definition("/dev/null", ".c", "// ", "c", 1, [], [], "a")
+        self.assertEqual(raised.exception.filename, "/dev/null/00001-code.c")
         self.assertEqual(os.listdir(self.folder), ["00001-a.c"])
 
     def test_what_cannot_be_read(self):

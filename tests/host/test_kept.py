@@ -43,6 +43,8 @@ def head(language, order, names, uses):
 
 def write_definition(folder, suffix, mark, language, order, names, uses, source):
     path = f"{folder}/{order:05}-{names[0] if names else 'code'}{suffix}"
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
     return path, write_whole(path, f"{mark}{head(language, order, names, uses)}\n{source.rstrip()}\n")
 
 

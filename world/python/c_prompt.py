@@ -6,8 +6,8 @@
     complete(line, end, namespace), explain(name)  for the line editor
 
 A text is compiled (world/src/live/c/cell.rs), its object is linked into the kernel and its definitions count (`_live_c.enter`);
-they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.Cell`). Compiling and linking is one at a time
-(_busy); a running call lets others in. The way of one expression is short on purpose: `make bench` measures it.
+they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.Cell`). Compiling and linking is one at a time;
+a running call lets others in. The way of one expression is short on purpose: `make bench` measures it.
 """
 
 import re
@@ -18,7 +18,8 @@ import _kept
 import _live
 import _live_c
 
-_busy = threading.RLock()
+_loading = threading.Lock()
+_has_helpers = False
 _LINK_NAMES = 0b1110  # kernel, live and world: bits of enum live_origin
 
 
@@ -69,20 +70,23 @@ class Defined:
 
 def _load_helpers():
     """What the compiler's code calls itself (conversions, variable arguments): members of libtcc1.a, once."""
-    global _load_helpers
+    global _has_helpers
     path = "/usr/lib/x86_64-linux-gnu/tcc/libtcc1.a"
-    try:
-        with open(path, "rb") as file:
-            archive = file.read()
-    except OSError as error:
-        print(f"{path}: {error.strerror}: conversions of long double and va_arg are missing", file=sys.stderr)
-    else:
+    with _loading:
+        if _has_helpers:
+            return
+        try:
+            with open(path, "rb") as file:
+                archive = file.read()
+        except OSError as error:
+            print(f"{path}: {error.strerror}: conversions of long double and va_arg are missing", file=sys.stderr)
+            archive = b""
         for name, member in _members(archive):
             if name in ("libtcc1.o", "va_list.o", "alloca86_64.o"):
                 module, message, _ = _live.load_object(member, f"libtcc1:{name}", "other", 0, "", "")
                 if module < 0:
                     print(f"{name} of {path}: {message}", file=sys.stderr)
-    _load_helpers = lambda: None
+        _has_helpers = True
 
 
 def _members(archive):
@@ -96,15 +100,15 @@ def _members(archive):
 
 def _enter(source, name="", keep=True):
     """Compiles and links a source; its definitions count and are kept. A _live_c.Cell, whose run() or show() runs its statements."""
-    with _busy:
+    if not _has_helpers:
         _load_helpers()
-        error, cell = _live_c.enter(source, name)
+    error, cell = _live_c.enter(source, name)
     if error is not None:
         _refuse(error)
     for warning in cell.warnings:
         print(CompileError(*warning).report("warning"), file=sys.stderr)
     if keep and cell.defines:
-        _keep(cell.definitions)
+        _keep(cell.kept)
     return cell
 
 
@@ -144,12 +148,11 @@ def _near(message):
 
 
 def _keep(definitions):
-    for names, kind, source, _, declaration, uses in definitions:
+    for names, source, uses in definitions:
         for name in names:
             _kept.sources[name] = source
         try:
-            # A name is part of a file's name there.
-            _kept.record("c", source, names=[name.replace("/", "-") for name in names], uses=uses)
+            _kept.record("c", source, names, uses)
         except OSError as error:
             print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
 

@@ -22,6 +22,7 @@ DIRECTORY = "/live"
 SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
 COMMENTS = {"c": "//", "zig": "//", "rust": "//", "python": "#", "bash": "#", "replacement": "//"}
 MARK = "polyglot definition:"
+_MARKS = {language: f"{comment} {MARK} " for language, comment in COMMENTS.items()}
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
 builders = {}
@@ -67,12 +68,17 @@ def record(language, source, names, uses=()):
     """record(language, source, names, uses=()): keeps a definition. OSError: it could not be written"""
     if language not in SUFFIXES:
         raise ValueError(f"language is one of {', '.join(sorted(SUFFIXES))}, not {language!r}")
-    names = sorted(names) if len(names) > 1 else list(names)
+    if len(names) > 1:
+        names = sorted(names)
     uses = sorted(set(uses) - set(names)) if uses else []
     if _index.stamp != changed(DIRECTORY):
         _index.read()
-    older = _index.covered(names)
     order = _index.highest + 1
+    is_new = not _index.nameless
+    for name in names:
+        if name in _index.by_name:
+            is_new = False
+    older = [] if is_new else _index.covered(names)
     for other in older:
         if other[1] == names and other[0] == language:
             order = other[3]
@@ -83,12 +89,7 @@ def record(language, source, names, uses=()):
     for other in older:  # every name of them has a newer definition
         _archive(other[4])
         _index.remove(other)
-    about = DIRECTORY, SUFFIXES[language], f"{COMMENTS[language]} {MARK} ", language, order, names, uses, source
-    try:
-        path, stamp = write_definition(*about)
-    except FileNotFoundError:
-        os.makedirs(DIRECTORY, exist_ok=True)
-        path, stamp = write_definition(*about)
+    path, stamp = write_definition(DIRECTORY, SUFFIXES[language], _MARKS[language], language, order, names, uses, source)
     if older:
         for other in older:
             if other[4] != path:

@@ -117,17 +117,22 @@ mod _kept_file {
     }
 
     /// write_definition(folder, suffix, mark, language, order, names, uses, source) -> (path, as write_whole()): ORDER-NAME, with a line of
-    /// mark and head(), then the source.
+    /// mark and head(), then the source. The folder is made if it is not there.
     #[pyfunction]
     fn write_definition(kept: Kept, vm: &VirtualMachine) -> PyResult<(String, i64)> {
-        let name = kept.names.first().map_or("code".into(), |name| name.to_string_lossy());
-        let path = format!("{}/{:05}-{name}{}", kept.folder.to_string_lossy(), kept.order, kept.suffix.to_string_lossy());
+        let folder = kept.folder.to_string_lossy();
+        let name = kept.names.first().map_or("code".into(), |name| name.to_string_lossy().replace('/', "-"));
+        let path = format!("{folder}/{:05}-{name}{}", kept.order, kept.suffix.to_string_lossy());
         let mut text = kept.mark.to_string_lossy().into_owned();
         text += &super::head(&kept.language, kept.order, &kept.names, &kept.uses);
         text.push('\n');
         text += kept.source.to_string_lossy().trim_end();
         text.push('\n');
-        let stamp = super::write_whole(Path::new(&path), &text).map_err(|error| os_error(&error, &path, vm))?;
-        Ok((path, stamp))
+        let write = || super::write_whole(Path::new(&path), &text);
+        let written = write().or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => std::fs::create_dir_all(&*folder).and_then(|()| write()),
+            _ => Err(error),
+        });
+        Ok((path.clone(), written.map_err(|error| os_error(&error, &path, vm))?))
     }
 }

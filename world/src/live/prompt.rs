@@ -178,11 +178,14 @@ mod _live_c {
         vm.ctx.new_list(texts.iter().map(|text| text.clone().to_pyobject(vm)).collect()).into()
     }
 
+    fn used(found: &Definition) -> Vec<String> {
+        found.uses.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     fn describe(found: &Definition, vm: &VirtualMachine) -> PyObjectRef {
-        let uses: Vec<String> = found.uses.iter().map(|(name, _)| name.clone()).collect();
         let texts = [found.kind.name().to_owned(), found.source.clone(), found.type_text.clone(), found.declaration.clone()];
         let [kind, source, type_text, declaration] = texts;
-        vm.new_tuple((strings(&found.names, vm), kind, source, type_text, declaration, strings(&uses, vm))).into()
+        vm.new_tuple((strings(&found.names, vm), kind, source, type_text, declaration, strings(&used(found), vm))).into()
     }
 
     /// Compiles a cell; `file` is its name in messages, "": its number. A dict: "error" (file, line, column, message, source line), or "number", "object", "statements" (bytes or
@@ -224,10 +227,21 @@ mod _live_c {
         Ok(())
     }
 
+    /// One enter() at a time: what a cell means depends on the one before.
+    static ENTERING: Mutex<()> = Mutex::new(());
+
+    fn wait_to_enter(vm: &VirtualMachine) -> MutexGuard<'static, ()> {
+        match ENTERING.try_lock() {
+            Ok(guard) => guard,
+            Err(_) => vm.allow_threads(|| ENTERING.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
     /// Compiles a cell, links it, and its definitions count. (None, a Cell), or the error as in prepare(), or as a text why it
     /// cannot be linked, and None.
     #[pyfunction]
     fn enter(text: String, file: String, vm: &VirtualMachine) -> PyResult<(PyObjectRef, Option<PyRef<Entered>>)> {
+        let _entering = wait_to_enter(vm);
         let cell = match cell::prepare(&session(), &text, &World, Flags { no_sse: false, file: &file }) {
             Ok(cell) => cell,
             Err(error) => return Ok((place(&error, vm), None)),
@@ -259,6 +273,13 @@ mod _live_c {
         #[pygetset]
         fn definitions(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
             zelf.definitions.iter().map(|one| describe(one, vm)).collect()
+        }
+
+        /// What is to be kept of it: (names, source, uses) each.
+        #[pygetset]
+        fn kept(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+            let entry = |one: &Definition| vm.new_tuple((strings(&one.names, vm), one.source.clone(), strings(&used(one), vm))).into();
+            zelf.definitions.iter().map(entry).collect()
         }
 
         #[pygetset]

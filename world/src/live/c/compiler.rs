@@ -118,7 +118,7 @@ fn compile_locked(all: &mut Vec<Kept>, head: &str, source: &str, options: &str, 
     if source.contains('\0') {
         return Err("the source has a NUL character".to_owned());
     }
-    if nesting(source) > NESTING {
+    if source.len() > NESTING && nesting(source) > NESTING {
         return Err(format!("brackets are nested more than {NESTING} deep"));
     }
     let no_memory = |error: std::io::Error| format!("no memory for the compiler: {error}");
