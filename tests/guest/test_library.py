@@ -226,6 +226,15 @@ class Interaction(unittest.TestCase):
         self.assertIn("in inner", text)
         self.assertIn("ZeroDivisionError", text)
 
+    def test_syntax_errors_say_what_is_wrong(self):
+        for source, message in {
+            "f(r'\\'') x": "invalid syntax", "re.sub(r'\"\\'', '') )": "unmatched '\\)'", "(r'\\'' + 1": "'\\(' was never closed",
+            "'\u4e2d": "unterminated string literal", "b\"\\\u00e9": "unterminated", "x = f'{a}\u4e2d": "unterminated f-string literal",
+            "\'\'\'\u4e2d\u4e2d": "unterminated triple-quoted string literal", "+'\\\u4e2d": "unterminated string literal",
+        }.items():
+            with self.subTest(source=source), self.assertRaisesRegex(SyntaxError, message):
+                compile(source, "<made>", "exec")
+
     def test_exit_codes(self):
         for argument, code in ((None, None), (3, 3), ("text", "text")):
             with self.assertRaises(SystemExit) as caught:
