@@ -19,6 +19,7 @@ PROMPT = b"\x1b[?2004h\x1b[?2026h\r\x1b[K>>> \r\x1b[4C\x1b[?2026l"
     (b"abc\b\bX", "aXc"),
     (b"\x1b[4Cafter", "    after"),
     (b"one\r\ntwo\x1b[A\rONE", "ONE\ntwo"),
+    (b"one\r\n\r\n\r\n\x1b[2A\r>>> ", "one\n>>> "),
     (b"\x1b]0;a title\x07shown", "shown"),
     ("größer ☃".encode(), "größer ☃"),
     (PROMPT + b"1+1\x1b[?2004l\r\n2\r\n" + PROMPT, ">>> 1+1\n2\n>>> "),

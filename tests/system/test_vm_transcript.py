@@ -29,6 +29,13 @@ def test_dialogue(transcript):
     assert "\nZeroDivisionError: division by zero\n>>> print('größer', _)\ngrößer [0, 21, 42]\n>>> exit()\n" in dialogue
 
 
+def test_lines_wider_than_the_terminal(transcript):
+    result = transcript(f"len('{'x' * 300}')\nlen('{'y' * 1100}')\n'the ' + 'end'\nexit()\n")
+    assert result.status == 0, result.stderr
+    text = result.stdout.decode()
+    assert text.index("\n300\n") < text.index("\n1100\n") < text.index("\n'the end'\n")
+
+
 def test_help_is_shown_to_its_end(transcript):
     """A long text comes in screens of a pager; nobody has to press its keys."""
     result = transcript("import polyglot\nhelp(polyglot)\n6 * 7\nexit()\n", "--timeout", 280)

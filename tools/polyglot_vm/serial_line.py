@@ -43,7 +43,11 @@ class Transcript:
         self.pending = ""  # the start of an escape sequence whose end has not come
 
     def text(self):
-        return "\n".join(self.lines)
+        """Without what is empty below the cursor: a line editor that counts on a narrower terminal goes there and comes back."""
+        end = len(self.lines)
+        while end > self.row + 1 and not self.lines[end - 1]:
+            end -= 1
+        return "\n".join(self.lines[:end])
 
     def feed(self, data):
         text, self.pending = self.pending + self.decoder.decode(data), ""

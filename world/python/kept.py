@@ -26,7 +26,7 @@ _MARKS = {language: f"{comment} {MARK} " for language, comment in COMMENTS.items
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
 builders = {}
-sources = {}  # name: what polyglot.live and help() show of it; not only of what is kept
+sources = {}  # of what was typed, by name: the prompts, export() and replace() put them here, polyglot.live and help() show them
 _HOMES = {"c": "_c_prompt", "python": "_livelayer", "replacement": "_replacing"}  # modules that add theirs when they are loaded
 
 

@@ -298,8 +298,6 @@ def _text_beside(symbol, file, line):
 exported = {}
 """Python functions that export() gave to live code: name -> function."""
 
-"""Sources of what was typed: name -> text. The prompts and replace() put them here."""
-
 
 def _document(name, address):
     """help() of a function: declaration, place, size, users."""

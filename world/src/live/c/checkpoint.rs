@@ -601,6 +601,7 @@ fn is_object(stream: *mut c_void) -> bool {
 #[unsafe(no_mangle)]
 extern "C" fn polyglot_tcc_fdopen(file: c_int, mode: *const c_char) -> *mut c_void {
     let _outside = Outside::begin();
+    running().open.retain(|open| *open != file); // the stream's now
     if file == OBJECT_DESCRIPTOR { (&raw const OBJECT_STREAM).cast_mut().cast() } else { unsafe { fdopen(file, mode) } }
 }
 
