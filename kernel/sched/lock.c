@@ -9,6 +9,7 @@
 #include <kernel/log.h>
 #include <kernel/sched/lock.h>
 #include <kernel/sched/lock_debug.h>
+#include <kernel/sched/lock_steps.h>
 #include <kernel/sched/preempt.h>
 #include <kernel/sched/thread.h>
 
@@ -20,9 +21,7 @@ static volatile bool locks_broken; /* panic: other holders will never release */
 void lock_set_checks(bool on) { lock_checks = on; }
 void lock_break_all(void) { locks_broken = true; }
 
-/* What a lock costs is paid everywhere: the steps below are inlined, and what is rare stands in functions of its own. */
-
-LOCAL void lock_check_order(const struct thread *me, uint32_t rank, const char *name, bool nested)
+void lock_check_order(const struct thread *me, uint32_t rank, const char *name, bool nested)
 {
     uint32_t highest = me->held[me->held_count - 1].highest;
     if (!lock_checks || locks_broken || (highest == rank && (nested || rank == LOCK_RANK_LEAF)))
@@ -33,29 +32,13 @@ LOCAL void lock_check_order(const struct thread *me, uint32_t rank, const char *
     panic("lock order: %s (rank %u) taken by %s while it holds %s (rank %u)", name, rank, me->name, me->held[top].name, highest);
 }
 
-static inline void lock_note_held(const void *lock, uint32_t rank, const char *name, bool nested, bool sleeping)
+void lock_too_many(const struct thread *me)
 {
-    struct thread *me = this_thread();
-    uint32_t slot = me->held_count;
-    uint32_t highest = slot > me->held_floor ? me->held[slot - 1].highest : LOCK_RANK_NONE;
-    if (UNLIKELY(highest >= rank && rank != LOCK_RANK_NONE))
-        lock_check_order(me, rank, name, nested);
-    if (UNLIKELY(slot == THREAD_MAX_LOCKS)) {
-        if (!locks_broken)
-            panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
-        return;
-    }
-    me->held_count = slot + 1; /* first: an interrupt handler uses the slots from held_count on */
-    __asm__ volatile("" : : : "memory");
-    me->held[slot].lock = lock;
-    me->held[slot].name = name;
-    me->held[slot].rank = rank;
-    me->held[slot].highest = (uint16_t)MAX(highest, rank);
-    me->held[slot].sleeping = sleeping;
+    if (!locks_broken)
+        panic("%s holds more than %d locks", me->name, THREAD_MAX_LOCKS);
 }
 
-/* Not the last one that was taken. */
-LOCAL void lock_forget(struct thread *me, const void *lock, const char *name)
+void lock_forget(struct thread *me, const void *lock, const char *name)
 {
     for (uint32_t i = me->held_count; i-- > 0;) {
         if (me->held[i].lock != lock)
@@ -66,23 +49,11 @@ LOCAL void lock_forget(struct thread *me, const void *lock, const char *name)
             me->held[i].highest = (uint16_t)MAX(below, me->held[i].rank);
         }
         __asm__ volatile("" : : : "memory");
-        me->held_count--; /* last, for the same reason */
+        me->held_count--; /* last, as in lock_note_released() */
         return;
     }
     if (!locks_broken)
         panic("lock %s released by %s, which does not hold it", name, me->name);
-}
-
-static inline void lock_note_released(const void *lock, const char *name)
-{
-    struct thread *me = this_thread();
-    uint32_t count = me->held_count;
-    if (UNLIKELY(count == 0 || me->held[count - 1].lock != lock)) {
-        lock_forget(me, lock, name);
-        return;
-    }
-    __asm__ volatile("" : : : "memory");
-    me->held_count = count - 1;
 }
 
 void lock_check_may_sleep(void)
@@ -109,36 +80,16 @@ void spin_init(struct spinlock *lock, const char *name, enum lock_rank rank)
 
 bool spin_is_held_by_me(const struct spinlock *lock) { return lock->holder == this_thread() && lock->holder_cpu >= 0; }
 
-LOCAL void spin_wait(const struct spinlock *lock, uint32_t ticket)
+void spin_wait(const struct spinlock *lock, uint32_t ticket)
 {
     while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !locks_broken)
         cpu_relax();
 }
 
-LOCAL void spin_refuse(const struct spinlock *lock)
+void spin_refuse(const struct spinlock *lock)
 {
     if (!locks_broken)
         panic("spinlock %s: taken again on the CPU that holds it (by %s)", lock->name, lock->holder != NULL ? lock->holder->name : "?");
-}
-
-static inline void spin_take(struct spinlock *lock)
-{
-    int32_t cpu = this_cpu()->id;
-    if (UNLIKELY(lock->holder_cpu == cpu)) /* before the ticket: a guard may end this call */
-        spin_refuse(lock);
-    uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-    if (UNLIKELY(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket))
-        spin_wait(lock, ticket);
-    lock->holder = this_thread();
-    lock->holder_cpu = cpu;
-    lock->frame = __builtin_frame_address(0);
-}
-
-static inline void spin_give(struct spinlock *lock)
-{
-    lock->holder = NULL;
-    lock->holder_cpu = -1;
-    __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }
 
 void spin_acquire(struct spinlock *lock) { spin_take(lock); }

@@ -23,6 +23,39 @@ KTEST(lock, spinlocks_nest_and_know_their_holder)
     KTEST_ASSERT(!spin_is_held_by_me(&outer) && !spin_is_held_by_me(&inner));
 }
 
+/* The order check looks at the last lock of the list only: what it says there must hold for those below. */
+KTEST(lock, the_highest_rank_is_known_whatever_goes_first)
+{
+    struct mutex low = MUTEX_INIT(low, "ktest low", LOCK_RANK_FILE), middle = MUTEX_INIT(middle, "ktest middle", LOCK_RANK_PIPE),
+        high = MUTEX_INIT(high, "ktest high", LOCK_RANK_TTY), tried = MUTEX_INIT(tried, "ktest tried", LOCK_RANK_INODE);
+    struct thread *me = thread_current();
+    uint32_t highest[5];
+
+    KTEST_EQUAL(me->held_count, 0);
+    mutex_lock(&low);
+    mutex_lock(&middle);
+    mutex_lock(&high);
+    bool taken = mutex_try_lock(&tried); /* against the order: it has no rank then */
+    highest[0] = me->held[me->held_count - 1].highest;
+    mutex_unlock(&high);
+    highest[1] = me->held[me->held_count - 1].highest;
+    mutex_unlock(&low);
+    highest[2] = me->held[me->held_count - 1].highest;
+    mutex_unlock(&middle);
+    highest[3] = me->held[me->held_count - 1].highest;
+    mutex_lock(&low);
+    highest[4] = me->held[me->held_count - 1].highest;
+    mutex_unlock(&low);
+    if (taken)
+        mutex_unlock(&tried);
+    KTEST_ASSERT(taken && me->held_count == 0);
+    KTEST_EQUAL(highest[0], LOCK_RANK_TTY);
+    KTEST_EQUAL(highest[1], LOCK_RANK_PIPE);
+    KTEST_EQUAL(highest[2], LOCK_RANK_PIPE);
+    KTEST_EQUAL(highest[3], LOCK_RANK_NONE);
+    KTEST_EQUAL(highest[4], LOCK_RANK_FILE);
+}
+
 KTEST(lock, interrupts_stay_off_if_they_were)
 {
     static struct spinlock lock = SPINLOCK_INIT("ktest", LOCK_RANK_LEAF);
