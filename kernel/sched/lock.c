@@ -106,8 +106,7 @@ void spin_unlock(struct spinlock *lock)
 {
     lock_note_released(lock, lock->name);
     spin_give(lock);
-    if (preempt_count_down())
-        preempt_catch_up();
+    preempt_count_down();
 }
 
 irq_flags_t spin_lock_irq(struct spinlock *lock)
@@ -124,8 +123,7 @@ void spin_unlock_irq(struct spinlock *lock, irq_flags_t flags)
     lock_note_released(lock, lock->name);
     spin_give(lock);
     irqs_restore(flags);
-    if (preempt_count_down())
-        preempt_catch_up();
+    preempt_count_down();
 }
 
 /* --- mutexes ------------------------------------------------------------- */

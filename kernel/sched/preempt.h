@@ -11,16 +11,16 @@ static inline void preempt_count_up(void)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* true: call preempt_catch_up(). */
-static inline bool preempt_count_down(void)
+/* Switches threads, as is due, unless interrupts are off. */
+void preempt_catch_up(void);
+
+static inline void preempt_count_down(void)
 {
     struct thread *me = this_thread();
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     KASSERT(me->preempt_count > 0);
-    return --me->preempt_count == 0 && this_cpu()->reschedule;
+    if (--me->preempt_count == 0 && this_cpu()->reschedule)
+        preempt_catch_up();
 }
-
-/* Switches threads, as is due, unless interrupts are off. */
-void preempt_catch_up(void);
 
 #endif

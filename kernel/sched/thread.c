@@ -59,11 +59,7 @@ LOCAL struct run_queue *thread_queue_of(int32_t cpu) { return &run_queues[cpu]; 
 
 void preempt_disable(void) { preempt_count_up(); }
 
-void preempt_enable(void)
-{
-    if (preempt_count_down())
-        preempt_catch_up();
-}
+void preempt_enable(void) { preempt_count_down(); }
 
 void preempt_catch_up(void)
 {
