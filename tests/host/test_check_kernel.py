@@ -76,3 +76,7 @@ def test_static_variables_and_inline_accessors_are_allowed(check):
     source = GOOD + ("static int (*const table[])(int) = {number};\nstatic inline int first(void) { return table[0](1); }\n"
                      "int use(void);\nint use(void) { return first(); }\n")
     assert check(source) == (0, "")
+
+
+def test_the_kernel_has_no_path_of_this_clone():
+    assert str(ROOT).encode() not in (ROOT / "build" / "kernel.elf").read_bytes()
