@@ -17,7 +17,7 @@ LIBTCC := $(BUILD)/libtcc/libtcc.a
 $(LIBTCC): /usr/lib/x86_64-linux-gnu/libtcc.a $(WORLD_DIR)/libtcc.symbols $(WORLD_DIR)/rules.mk
 	@mkdir -p $(@D)
 	@$(STEP) "OBJCOPY $@" objcopy --redefine-syms=$(WORLD_DIR)/libtcc.symbols --rename-section .data=tcc_data \
-	    --rename-section .bss=tcc_bss --weaken-symbol=tccgen_finish --weaken-symbol=preprocess_end $< $@
+	    --rename-section .bss=tcc_bss --weaken-symbol=tccgen_finish --weaken-symbol=preprocess_end --globalize-symbol=hash_ident $< $@
 
 .PHONY: world world-cargo
 world: $(BUILD)/world.elf

@@ -169,6 +169,25 @@ for _ in range(3):  # what stays once is no leak (with four CPUs malloc takes a 
 if after[:3] != first[:3] or before[3] - after[3] > 512:
     wrong += 1
     print("LEFT BEHIND: names, modules, live names, KiB available:", first, "then", before, "then", after)
+
+# The compiler's memory is watched by faults: within a call from C, with the signal blocked, and with another handler for it.
+import faulthandler, signal, threading
+@polyglot.export("int within(int a)")
+def within(a):
+    return polyglot.c(f"#define WITHIN {a}\nstruct within_{a} {{ int q; }}; WITHIN + 1")
+def blocked():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGSEGV})
+    found.append(polyglot.c("#define BLOCKED 3\nBLOCKED + 1"))
+found = [polyglot.c("within(41)")]
+thread = threading.Thread(target=blocked)
+thread.start()
+thread.join()
+found.append(polyglot.c("int twice_within(int a) { return within(a) * 2; } twice_within(4)"))
+faulthandler.enable()
+found += [polyglot.c("#define OTHER 5\nOTHER + 1"), raised(lambda: polyglot.c("int f(void) { return gone; }")), polyglot.c("within(6)")]
+if found != [42, 4, 10, 6, "CompileError", 7]:
+    wrong += 1
+    print("WATCHED", found)
 print("done", wrong)
 '''
 

@@ -1,12 +1,13 @@
 //! What is printed when native code dies: the Python stack, then the native one.
 //!
 //! `install` handles the fatal signals on an alternate stack, prints to standard error and lets the
-//! default action follow; a fault of the C compiler only ends its work (live/c/checkpoint.rs). The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
+//! default action follow. The C compiler's memory is watched by faults, and a fault of its own only ends its work (live/c/checkpoint.rs). The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
 //! `addr2line -e build/world.sym.elf ADDRESS` gives lines, and the names where the kernel is another one.
 //! A Python program that calls faulthandler.enable() replaces this by RustPython's report.
 //! The handler allocates nothing; it reads frames of the thread that died, which cannot run on.
 
-use crate::{live, natives};
+use crate::live::c::checkpoint::{abandon, watch};
+use crate::natives;
 use rustpython_vm::{frame::InterpreterFrame, vm::thread};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ const MAX_FRAMES: usize = 64;
 /// Installs the handlers. After the interpreter is built: its start-up sets every signal's handler anew, without
 /// flags. Rust's runtime has given the main thread and its own threads alternate stacks.
 pub fn install() {
+    watch::set_handler(handle as *const () as usize);
     for (signal, _) in SIGNALS {
         // SAFETY: the handler only uses async-signal-safe calls and memory that the dead thread owns.
         unsafe {
@@ -41,7 +43,10 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     let (address, registers) = unsafe { ((*info).si_addr() as usize, &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
     let pc = registers[libc::REG_RIP as usize] as usize;
     let sp = registers[libc::REG_RSP as usize] as usize;
-    if let Some((pc, sp)) = live::c::checkpoint::abandon(name, sp) {
+    if signal == libc::SIGSEGV && watch::take_write(address) {
+        return;
+    }
+    if let Some((pc, sp)) = abandon(name, sp) {
         (registers[libc::REG_RIP as usize], registers[libc::REG_RSP as usize]) = (pc as i64, sp as i64);
         return; // the C compiler's fault is an error of what it compiles
     }
