@@ -1,7 +1,8 @@
 //! What is printed when native code dies: the Python stack, then the native one.
 //!
 //! `install` handles the fatal signals on an alternate stack, prints to standard error and lets the
-//! default action follow. The C compiler's memory is watched by faults, and a fault of its own only ends its work (live/c/checkpoint.rs). The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
+//! default action follow. The C compiler's memory is watched by faults, and a fault of its own only ends its work
+//! (live/c/checkpoint.rs). The kernel knows the functions' names (natives.rs). Addresses are relative to the image;
 //! `addr2line -e build/world.sym.elf ADDRESS` gives lines, and the names where the kernel is another one.
 //! A Python program that calls faulthandler.enable() replaces this by RustPython's report.
 //! The handler allocates nothing; it reads frames of the thread that died, which cannot run on.
@@ -44,7 +45,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     let pc = registers[libc::REG_RIP as usize] as usize;
     let sp = registers[libc::REG_RSP as usize] as usize;
     if signal == libc::SIGSEGV && watch::take_write(address) {
-        return;
+        return; // the write is tried again
     }
     if let Some((pc, sp)) = abandon(name, sp) {
         (registers[libc::REG_RIP as usize], registers[libc::REG_RSP as usize]) = (pc as i64, sp as i64);

@@ -12,8 +12,8 @@
 //!     checkpoint/heap.rs   malloc, free
 //!     checkpoint/files.rs  open, read, fwrite: the source is read, and the object is written, without a file
 //!
-//! Errors leave by longjmp within that stack. When the compiler itself
-//! fails (`abandon`: a fault on its stack; or its exit()), its stack is left for good: that source has an error, the next is compiled.
+//! Errors leave by longjmp within that stack. When the compiler itself fails (`abandon`: a fault on its stack; or its exit()), its stack is
+//! left for good: that source has an error, the next is compiled.
 //!
 //! One at a time: the caller holds compiler.rs's lock from begin to end.
 
@@ -27,13 +27,14 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::ptr::null_mut;
-use watch::PAGE;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::SystemTime;
+use watch::PAGE;
 
 /// What the compiler is told to read, and the name of what it writes.
 pub const SOURCE: &CStr = c"<string>";
 pub const OBJECT: &CStr = c"<object>";
+
 /// 6,000 nested parentheses; compiler.rs refuses more than NESTING.
 const STACK_SIZE: usize = 4 << 20;
 const HEAP_SIZE: usize = 256 << 20;
@@ -181,7 +182,7 @@ pub fn make(head: &str) -> io::Result<Option<Checkpoint>> {
         return Ok(None);
     }
     let now = running();
-    heap::keep(heap::top());
+    heap::keep();
     let kept = Kept::take(now.heap..heap::top(), now.inner_rsp..top);
     Ok(Some(Checkpoint { kept, rsp: now.inner_rsp, files: std::mem::take(&mut now.files) }))
 }

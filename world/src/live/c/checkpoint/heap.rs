@@ -2,7 +2,7 @@
 //! with the rest.
 
 use super::kept::{PIECE, UNTOUCHED};
-use super::{HEAP_SIZE, running};
+use super::{HEAP_SIZE, running, watch};
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::ptr::null_mut;
@@ -15,7 +15,6 @@ const CLASSES: usize = 29;
 
 unsafe extern "C" {
     fn mmap(address: *mut c_void, size: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> *mut c_void;
-    fn mprotect(address: *mut c_void, size: usize, protection: c_int) -> c_int;
 }
 
 struct Heap {
@@ -24,7 +23,6 @@ struct Heap {
 }
 
 const PROT_NONE: c_int = 0;
-const PROT_READ_WRITE: c_int = 3;
 const MAP_PRIVATE_ANONYMOUS: c_int = 0x22;
 const MAP_FIXED: c_int = 0x10;
 
@@ -36,9 +34,7 @@ pub fn reserve(size: usize) -> io::Result<usize> {
 }
 
 pub fn make_accessible(at: usize, size: usize) -> io::Result<()> {
-    // SAFETY: the range was reserved by us.
-    let status = unsafe { mprotect(at as *mut c_void, size, PROT_READ_WRITE) };
-    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    watch::protect(at, at + size, watch::PROT_READ_WRITE)
 }
 
 /// Everything beyond `to` goes back to the system.
@@ -184,8 +180,8 @@ extern "C" fn polyglot_tcc_free(address: *mut c_void) {
     }
 }
 
-/// Called with the end of what a checkpoint has: that much stays when the heap is trimmed.
-pub fn keep(top: usize) {
+/// A checkpoint is made: what it has stays when the heap is trimmed.
+pub fn keep() {
     let now = running();
-    now.floor = now.floor.max(top.next_multiple_of(HEAP_STEP)).min(now.accessible);
+    now.floor = now.floor.max(top().next_multiple_of(HEAP_STEP)).min(now.accessible);
 }

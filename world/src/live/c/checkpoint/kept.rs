@@ -264,11 +264,11 @@ mod tests {
 
     #[test]
     fn without_a_handler_everything_is_copied() {
-        let handler = || assert!(compile("", "int f(int a) { return a + 1; }", "-nostdlib", true).object.is_some());
-        handler();
+        let compiles = || assert!(compile("", "int f(int a) { return a + 1; }", "-nostdlib", true).object.is_some());
+        compiles();
         set_handler(0);
         (0..20).for_each(|number| drop(compile("", &source(number), "-nostdlib", true)));
-        handler();
+        compiles();
         testing::install();
     }
 }

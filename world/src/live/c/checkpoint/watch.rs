@@ -16,7 +16,7 @@ pub const PAGE: usize = 4096;
 const PAGES: usize = super::HEAP_SIZE / PAGE;
 const SIGSEGV: c_int = 11;
 const PROT_READ: c_int = 1;
-const PROT_READ_WRITE: c_int = 3;
+pub const PROT_READ_WRITE: c_int = 3;
 
 /// The handler of SIGSEGV that asks take_write(); 0: there is none.
 static HANDLER: AtomicUsize = AtomicUsize::new(0);
@@ -47,8 +47,8 @@ pub fn is_handled() -> bool {
     asked && action[0] == handler && mask[0] >> (SIGSEGV - 1) & 1 == 0
 }
 
-fn protect(from: usize, to: usize, protection: c_int) -> io::Result<()> {
-    // SAFETY: pages of the compiler's heap.
+pub fn protect(from: usize, to: usize, protection: c_int) -> io::Result<()> {
+    // SAFETY: pages that were reserved for the compiler.
     let status = unsafe { mprotect(from as *mut c_void, to - from, protection) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
