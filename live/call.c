@@ -45,6 +45,8 @@ void live_call_switch_off(uint64_t function)
 /* Its memory will be another function's. */
 void live_call_free_module(uint64_t module)
 {
+    if (__atomic_load_n(&switched_off_next, __ATOMIC_RELAXED) == 0)
+        return;
     for (size_t i = 0; i < MAX_OFF; i++) {
         uint64_t code = __atomic_load_n(&switched_off[i], __ATOMIC_RELAXED);
         if (code != 0 && live_module_of(code) == module)

@@ -13,6 +13,8 @@
 #include <live/reclaim.h>
 
 #define ITEMS_PER_SCAN 128
+#define ITEMS_WANTED   32 /* so many are not waited with until RECLAIM_INTERVAL is over: their pages are still in caches */
+#define ITEMS_AT_ONCE  16 /* are freed before others have their turn */
 #define SCAN_ROUNDS    1000 /* a thread may be on its way between CPUs each time one looks */
 #define INSIST_ROUNDS  50   /* so often a running thread may be found in the kernel before its CPU must look at its stack */
 #define ROUND_PAUSE    NANOS_PER_MILLISECOND
@@ -192,7 +194,8 @@ LOCAL uint32_t reclaim_settle_items(bool complete)
         struct live_retired *item = scan.items[i];
         if (complete && !item->busy) {
             item->free(item);
-            freed++;
+            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done)
+                thread_yield(); /* nobody waits for this, so nobody waits for all of it */
             continue;
         }
         irq_flags_t flags = spin_lock_irq(&retired_lock);
@@ -234,7 +237,7 @@ LOCAL void reclaim_main(void *unused)
         nudged = false;
         nanos_t deadline = live_patch_settle();
         uint32_t waiting = __atomic_load_n(&retired_count, __ATOMIC_ACQUIRE);
-        if (wanted != scans_done || waiting >= ITEMS_PER_SCAN || (waiting != 0 && clock_monotonic() >= next_scan)) {
+        if (wanted != scans_done || waiting >= ITEMS_WANTED || (waiting != 0 && clock_monotonic() >= next_scan)) {
             reclaim_scan_all();
             __atomic_store_n(&scans_done, wanted, __ATOMIC_RELEASE);
             wait_queue_wake_all(&reclaim_done);
@@ -281,7 +284,7 @@ void live_reclaim_retire(struct live_retired *item)
     list_append(&retired, &item->link);
     uint32_t count = ++retired_count;
     spin_unlock_irq(&retired_lock, flags);
-    if (count == 1 || count == ITEMS_PER_SCAN || thread_state != 2)
+    if (count == 1 || count == ITEMS_WANTED || thread_state != 2)
         live_reclaim_wake(); /* else it looks at the list soon, anyway */
 }
 

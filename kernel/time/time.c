@@ -141,6 +141,8 @@ unsigned timer_cancel_matching(bool (*matches)(const struct timer *timer, uint64
     unsigned count = 0;
     for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
         struct timer_queue *queue = &timer_queues[cpu];
+        if (__atomic_load_n(&queue->timers.root, __ATOMIC_ACQUIRE) == NULL)
+            continue; /* most CPUs are not there */
         irq_flags_t flags = spin_lock_irq(&queue->lock);
         for (struct tree_node *node = tree_first(&queue->timers), *next; node != NULL; node = next) {
             next = tree_next(node);

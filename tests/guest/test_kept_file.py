@@ -40,6 +40,41 @@ class KeptFile(unittest.TestCase):
         path, _ = _kept_file.write_definition(folder, ".c", "// ", "c", 1, ["sys/stat.h"], [], "a")
         self.assertEqual((path, os.listdir(folder)), (os.path.join(folder, "00001-sys-stat.h.c"), ["00001-sys-stat.h.c"]))
 
+    def test_what_is_new_is_kept_without_python(self):
+        import _kept
+        kept, _kept.DIRECTORY = _kept.DIRECTORY, self.folder
+        index, _kept._index = _kept._index, _kept._Index()
+
+        def restore():
+            _kept.DIRECTORY, _kept._index = kept, index
+            _kept_file.know("", 0, 0, None)
+            index.stamp = None
+        self.addCleanup(restore)
+        _kept_file.know("", 0, 0, None)
+        self.assertFalse(_kept_file.record_new("c", "int a;", ["a"], []))  # nobody has looked at the folder
+        _kept.record("c", "int a;", ["a"])
+        self.assertTrue(_kept_file.record_new("c", "int b; int c;  ", ["c", "b"], ["a", "c", "a"]))
+        self.assertFalse(_kept_file.record_new("c", "int a;", ["d", "a"], []))
+        self.assertFalse(_kept_file.record_new("replacement", "int d;", ["d"], []))
+        self.assertFalse(_kept_file.record_new("c", "", [], []))
+        self.assertEqual([(one.names, one.uses, one.order, one.source) for one in _kept.records()],
+                         [(["a"], [], 1, "int a;\n"), (["b", "c"], ["a"], 2, "int b; int c;\n")])
+        _kept.record("c", "long b;", ["b", "c"])  # its index has what was kept without it
+        self.assertEqual([(one.names, one.order, one.source) for one in _kept.records()], [(["a"], 1, "int a;\n"), (["b", "c"], 2, "long b;\n")])
+        self.assertTrue(_kept_file.record_new("python", "def e(): pass", ["e"], ["a"]))
+        os.unlink(_kept.records()[0].path)
+        self.assertFalse(_kept_file.record_new("c", "int f;", ["f"], []))  # another has changed the folder
+        _kept.record("c", "int f;", ["f"])
+        self.assertTrue(_kept_file.record_new("c", "int a;", ["a"], []))
+        self.assertEqual([(one.names, one.order) for one in _kept.records()], [(["b", "c"], 2), (["e"], 3), (["f"], 4), (["a"], 5)])
+        _kept.forget("e")
+        self.assertFalse(_kept_file.record_new("c", "int g;", ["g"], []))
+        _kept.record("c", "1;", [])  # without a name: the next definition takes its place
+        self.assertFalse(_kept_file.record_new("c", "int g;", ["g"], []))
+        _kept.record("c", "int g;", ["g"])
+        self.assertTrue(_kept_file.record_new("c", "int h;", ["h"], []))
+        self.assertEqual([one.names for one in _kept.records()], [["b", "c"], ["f"], ["a"], ["g"], ["h"]])
+
     def test_what_cannot_be_written_leaves_nothing(self):
         path = os.path.join(self.folder, "none", "a.c")
         with self.assertRaises(FileNotFoundError) as raised:

@@ -1,7 +1,7 @@
 """world/python/kept.py on this machine's Python: definitions are kept, built again in an order that works, moved by files.
 
-The world's module _kept_file stands here as Python of the same steps, so that each step can be cut off; tests/guest/test_kept_file.py
-tests the real one.
+The world's module _kept_file stands here as Python of the same steps, so that each step can be cut off; its record_new() does nothing here.
+tests/guest/test_kept_file.py tests the real one.
 """
 
 import json
@@ -53,6 +53,8 @@ def kept(tmp_path, monkeypatch):
     """The module on a folder of its own, with a builder whose source is "names: needed names"."""
     files = types.ModuleType("_kept_file")
     files.write_definition, files.write_whole, files.changed, files.head, files.read = write_definition, write_whole, changed, head, lambda path: Path(path).read_text("utf-8")
+    files.sources, files.languages, files.know, files.know_more = {}, lambda *all: None, lambda *what: None, lambda *what: True
+    files.added, files.record_new = lambda: (0, []), lambda *definition: False
     monkeypatch.setitem(sys.modules, "_kept_file", files)
     module = types.ModuleType("kept")
     exec(compile(SOURCE.read_text(), str(SOURCE), "exec"), module.__dict__)

@@ -1,13 +1,12 @@
 """C at the prompt, and from Python: polyglot.c(), %c, %%c, tools/vm exec x.c. Frozen as `_c_prompt`.
 
     run_cell(text)                what the C prompt does with a text: value, error or fault are shown
-    evaluate(source)              polyglot.c: the value of the last expression, or what was defined
     run_program(path, arguments)  tools/vm exec x.c: the exit status
     complete(line, end, namespace), explain(name)  for the line editor
 
-A text is compiled (world/src/live/c/cell.rs), its object is linked into the kernel and its definitions count (`_live_c.enter`);
-they are kept (`_kept.record`), then its statements run as one guarded call (`_live_c.Cell`). Compiling and linking is one at a time;
-a running call lets others in. The way of one expression is short on purpose: `make bench` measures it.
+A text is compiled (world/src/live/c/cell.rs), its object is linked into the kernel and its definitions count and are kept (`_live_c.enter`;
+`_kept.record` where they are not all new), then its statements run as one guarded call (`_live_c.Cell`). Compiling and linking is one at
+a time; a running call lets others in. polyglot.c is `_live_c.c`: all of this without Python, as long as nothing is wrong or unusual.
 """
 
 import re
@@ -42,28 +41,6 @@ class CompileError(SyntaxError):
             before = self.source_line[:self.column - 1]
             lines.append("    " + "".join("\t" if one == "\t" else " " for one in before) + "^")
         return "\n".join(lines)
-
-
-class Defined:
-    """What a source defined: its functions and variables are attributes, as in polyglot.live."""
-
-    def __init__(self, cell):
-        self._cell = cell
-
-    def _names(self):
-        return [name for names, *_ in self._cell.definitions for name in names if name.isidentifier()]
-
-    def __getattr__(self, name):
-        if name.startswith("_") or name not in self._names():
-            raise AttributeError(f"this source defines no {name!r}")
-        import _livelayer
-        return _livelayer.live[name]
-
-    def __dir__(self):
-        return self._names()
-
-    def __repr__(self):
-        return "\n".join(declaration or source for _, _, source, _, declaration, _ in self._cell.definitions)
 
 
 # --- compile, link, call ---------------------------------------------------------------------------------
@@ -102,14 +79,25 @@ def _enter(source, name="", keep=True):
     """Compiles and links a source; its definitions count and are kept. A _live_c.Cell, whose run() or show() runs its statements."""
     if not _has_helpers:
         _load_helpers()
-    error, cell = _live_c.enter(source, name)
+    error, cell = _live_c.enter(source, name, keep)
     if error is not None:
         _refuse(error)
+    if cell.is_unfinished:
+        _finish(cell)
+    return cell
+
+
+def _finish(cell):
+    """What entering a cell leaves to do: warnings are shown, definitions are kept that are not all new."""
     for warning in cell.warnings:
         print(CompileError(*warning).report("warning"), file=sys.stderr)
-    if keep and cell.defines:
-        _keep(cell.kept)
-    return cell
+    for names, source, uses in cell.unkept:
+        for name in names:
+            _kept.sources[name] = source
+        try:
+            _kept.record("c", source, names, uses)
+        except OSError as error:
+            print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
 
 
 def _refuse(error):
@@ -147,16 +135,6 @@ def _near(message):
     return f"; did you mean {', '.join(near)}?" if near else ""
 
 
-def _keep(definitions):
-    for names, source, uses in definitions:
-        for name in names:
-            _kept.sources[name] = source
-        try:
-            _kept.record("c", source, names, uses)
-        except OSError as error:
-            print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
-
-
 def _rebuild(source, keep=False):
     """For _kept: a definition again; its own statements (an initialiser that is no constant) run."""
     _enter(source, keep=keep).show()
@@ -177,18 +155,6 @@ def _view(type, address):
     if info.kind in ("struct", "union"):
         return _livevalues.Struct(number, _livevalues._Own(bytearray(_live.peek(address, info.size))))
     return _livevalues._load(number, _livevalues._Memory(address), 0)
-
-
-def evaluate(source):
-    """c(source): compiles C into the running kernel and runs its statements
-
-    The value of a last expression without a semicolon: numbers as Python's, pointers, structures and arrays as views. A source
-    that only defines something gives an object with its functions and variables as attributes; they are names of
-    polyglot.live, too. CompileError: the source is refused. LinkError: names are missing. KernelFault: it failed.
-    """
-    cell = _enter(source)
-    value = cell.run(_view)
-    return Defined(cell) if cell.defines and cell.type in ("", "void") else value
 
 
 # --- the prompt ------------------------------------------------------------------------------------------

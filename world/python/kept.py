@@ -16,7 +16,7 @@ import json
 import os
 import sys
 
-from _kept_file import changed, head, read, write_definition, write_whole
+from _kept_file import added, changed, head, know, know_more, languages, read, record_new, sources, write_definition, write_whole
 
 DIRECTORY = "/live"
 SUFFIXES = {"c": ".c", "zig": ".zig", "rust": ".rs", "python": ".py", "bash": ".sh"}
@@ -25,8 +25,9 @@ MARK = "polyglot definition:"
 _MARKS = {language: f"{comment} {MARK} " for language, comment in COMMENTS.items()}
 SAVED = "# Polyglot OS definitions, 1: each begins with a line '#= {...}', its lines follow with one blank before them"
 
+languages(list(SUFFIXES), list(SUFFIXES.values()), [_MARKS[language] for language in SUFFIXES])
 builders = {}
-sources = {}  # of what was typed, by name: the prompts, export() and replace() put them here, polyglot.live and help() show them
+# `sources`: of what was typed, by name: the prompts, export() and replace() put them there, polyglot.live and help() show them
 _HOMES = {"c": "_c_prompt", "python": "_livelayer", "replacement": "_replacing"}  # modules that add theirs when they are loaded
 
 
@@ -68,17 +69,13 @@ def record(language, source, names, uses=()):
     """record(language, source, names, uses=()): keeps a definition. OSError: it could not be written"""
     if language not in SUFFIXES:
         raise ValueError(f"language is one of {', '.join(sorted(SUFFIXES))}, not {language!r}")
-    if len(names) > 1:
-        names = sorted(names)
-    uses = sorted(set(uses) - set(names)) if uses else []
-    if _index.stamp != changed(DIRECTORY):
-        _index.read()
+    if record_new(language, source, list(names), list(uses)):
+        return
+    names = sorted(names)
+    uses = sorted(set(uses) - set(names))
+    _index.catch_up()
     order = _index.highest + 1
-    is_new = not _index.nameless
-    for name in names:
-        if name in _index.by_name:
-            is_new = False
-    older = [] if is_new else _index.covered(names)
+    older = _index.covered(names)
     for other in older:
         if other[1] == names and other[0] == language:
             order = other[3]
@@ -97,6 +94,7 @@ def record(language, source, names, uses=()):
         stamp = changed(DIRECTORY)
     _index.add((language, names, uses, order, path))
     _index.stamp = stamp
+    _index.tell(names)
 
 
 def _has_source(path, source):
@@ -110,10 +108,20 @@ def _has_source(path, source):
 class _Index:
     """What record() must know of the folder: its definitions by name, and the highest order; each is (language, names, uses, order,
     path), which costs less to make than a Definition. Read again when others have changed the folder; a thousand definitions
-    cost no more than one."""
+    cost no more than one. record_new() knows the names as well, and keeps what is all new without this."""
 
     def __init__(self):
         self.stamp, self.highest, self.by_name, self.nameless = None, 0, {}, []
+
+    def catch_up(self):
+        """Takes what record_new() has kept, or reads the folder if others have changed it."""
+        stamp, entries = added()
+        for entry in entries:
+            self.add(entry)
+        if entries and self.stamp is not None:
+            self.stamp = stamp
+        if self.stamp is None or self.stamp != changed(DIRECTORY):
+            self.read()
 
     def read(self):
         stamp = changed(DIRECTORY)  # of a file's coming, going, or other name
@@ -121,6 +129,20 @@ class _Index:
         for one in records():
             self.add((one.language, one.names, one.uses, one.order, one.path))
         self.stamp = stamp
+        know(DIRECTORY, 0, 0, None)
+        self.tell(())
+
+    def tell(self, names):
+        """record_new() knows what is here, of which `names` are new to it; where there are definitions without names it knows nothing."""
+        if self.nameless:
+            know(DIRECTORY, 0, 0, None)
+        elif not know_more(self.stamp, self.highest, list(names)):
+            know(DIRECTORY, self.stamp, self.highest, list(self.by_name))
+
+    def forget(self):
+        """The folder is changed: it is read before the next record()."""
+        self.stamp = None
+        know(DIRECTORY, 0, 0, None)
 
     def add(self, entry):
         if entry[3] > self.highest:
@@ -160,7 +182,7 @@ def forget(name):
         raise KeyError(f"no definition of {name} is kept; kept are: {_listed(kept)}")
     for definition in found:
         _retire(definition)
-    _index.stamp = None
+    _index.forget()
     users = [other for other in kept if set(other.uses) & set(found[-1].names) and other not in found]
     if users:
         _say(f"still kept, and using it: {_listed(users)}")

@@ -77,7 +77,7 @@ __all__ = ["backtrace", "bash", "boot", "cpl", "devices", "dmesg", "forget", "in
 
 _LIVE_NAMES = ["KernelFault", "LinkError", "export", "faults", "kernel", "link", "live", "stop"]
 _REPLACE_NAMES = ["ReplaceError", "history", "replace", "restore"]
-_C_NAMES = {"CompileError": "CompileError", "c": "evaluate"}
+_C_NAMES = ["CompileError", "c"]
 __all__ += [*_LIVE_NAMES, *_REPLACE_NAMES, *_C_NAMES]
 
 
@@ -90,11 +90,11 @@ def __getattr__(name):
     # in half the time.
     if name not in _LIVE_NAMES and name not in _REPLACE_NAMES and name not in _C_NAMES:
         raise AttributeError(f"module 'polyglot' has no attribute {name!r}")
-    import _c_prompt, _livelayer, _replacing
+    import _c_prompt, _live_c, _livelayer, _replacing
     names = globals()
     names.update({own: getattr(_livelayer, own) for own in _LIVE_NAMES})
     names.update({own: getattr(_replacing, own) for own in _REPLACE_NAMES})
-    names.update({own: getattr(_c_prompt, theirs) for own, theirs in _C_NAMES.items()})
+    names.update(CompileError=_c_prompt.CompileError, c=_live_c.c)
     names.pop("__getattr__", None)
     return names[name]
 

@@ -1,15 +1,17 @@
 //! The Python module `_kept_file`: what keeping a definition (python/kept.py) asks of files, in one call each.
 //!
 //! Each definition at a prompt is kept, so this is part of its cost: the same in Python, by the functions of `os` and `json`, took as
-//! long as compiling and linking a small C function.
+//! long as compiling and linking a small C function. What is all new, which most definitions are, is kept by `record_new()` alone, without Python.
 
 pub(crate) use _kept_file::module_def;
 
-use rustpython_vm::builtins::PyStrRef;
+use rustpython_vm::{PyRef, VirtualMachine, builtins::PyDict};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Whatever happens meanwhile, the file is the old or the new one. A signal waits until this is done. When its folder changed.
 fn write_whole(path: &Path, text: &str) -> io::Result<i64> {
@@ -30,11 +32,11 @@ fn changed(path: &Path) -> i64 {
 }
 
 /// A list of strings as JSON, in ASCII.
-fn push_list(text: &mut String, words: &[PyStrRef]) {
+fn push_list(text: &mut String, words: &[impl AsRef<str>]) {
     text.push('[');
     for (at, word) in words.iter().enumerate() {
         text.push_str(if at > 0 { ", \"" } else { "\"" });
-        for letter in word.to_string_lossy().chars() {
+        for letter in word.as_ref().chars() {
             match letter {
                 '"' | '\\' => text.extend(['\\', letter]),
                 ' '..='~' => text.push(letter),
@@ -47,22 +49,122 @@ fn push_list(text: &mut String, words: &[PyStrRef]) {
 }
 
 /// A dict of these as JSON, in one line.
-fn head(language: &PyStrRef, order: u64, names: &[PyStrRef], uses: &[PyStrRef]) -> String {
-    let mut text = format!("{{\"language\": \"{}\", \"order\": {order}, \"names\": ", language.to_string_lossy());
-    push_list(&mut text, names);
+fn push_head(text: &mut String, language: &str, order: u64, names: &[impl AsRef<str>], uses: &[impl AsRef<str>]) {
+    text.push_str("{\"language\": \"");
+    text.push_str(language);
+    text.push_str("\", \"order\": ");
+    text.push_str(&order.to_string());
+    text.push_str(", \"names\": ");
+    push_list(text, names);
     text.push_str(", \"uses\": ");
-    push_list(&mut text, uses);
-    text + "}"
+    push_list(text, uses);
+    text.push('}');
+}
+
+/// Of a language: what its files end with, and what their first line begins with.
+struct Style {
+    language: String,
+    suffix: String,
+    mark: String,
+}
+
+/// A definition as kept.py's index has it, which takes it from here when it needs it.
+struct Entry {
+    language: String,
+    names: Vec<String>,
+    uses: Vec<String>,
+    order: u64,
+    path: String,
+}
+
+/// As much of kept.py's index as tells what is new: the names of all definitions, and the highest order, while the folder's changed() is `stamp`.
+struct Front {
+    folder: String,
+    stamp: i64,
+    highest: u64,
+    names: HashSet<String>,
+    added: Vec<Entry>,
+}
+
+static STYLES: OnceLock<Vec<Style>> = OnceLock::new();
+/// None: kept.py has not looked at its folder, or there are definitions without names.
+static FRONT: Mutex<Option<Front>> = Mutex::new(None);
+
+fn front() -> MutexGuard<'static, Option<Front>> {
+    FRONT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes ORDER-NAME in the folder, which is made if it is not there: its path, and when the folder changed.
+fn write_definition(folder: &str, style: (&str, &str), language: &str, order: u64, names: &[impl AsRef<str>], uses: &[impl AsRef<str>], source: &str)
+    -> Result<(String, i64), (io::Error, String)> {
+    let (suffix, mark) = style;
+    let mut path = format!("{folder}/{order:05}-");
+    match names.first() {
+        Some(name) => path.extend(name.as_ref().chars().map(|letter| if letter == '/' { '-' } else { letter })),
+        None => path.push_str("code"),
+    }
+    path.push_str(suffix);
+    let mut text = String::with_capacity(source.len() + 256);
+    text.push_str(mark);
+    push_head(&mut text, language, order, names, uses);
+    text.push('\n');
+    text.push_str(source.trim_end());
+    text.push('\n');
+    let write = || write_whole(Path::new(&path), &text);
+    let written = write().or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| write()),
+        _ => Err(error),
+    });
+    match written {
+        Ok(stamp) => Ok((path, stamp)),
+        Err(error) => Err((error, path)),
+    }
+}
+
+/// Keeps a definition whose names are all new. False: kept.py must do it, because one is not, or it does not know its folder as it is now. An
+/// error has the path.
+pub fn record_new(language: &str, source: &str, names: &[impl AsRef<str>], uses: &[impl AsRef<str>]) -> Result<bool, (io::Error, String)> {
+    let style = STYLES.get().and_then(|styles| styles.iter().find(|style| style.language == language));
+    let mut front = front();
+    let (Some(front), Some(style)) = (front.as_mut(), style) else { return Ok(false) };
+    if names.is_empty() || names.iter().any(|name| front.names.contains(name.as_ref())) || changed(Path::new(&front.folder)) != front.stamp {
+        return Ok(false);
+    }
+    let sorted = |words: &[&str]| {
+        let mut words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    };
+    let names = sorted(&names.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    let uses = sorted(&uses.iter().map(AsRef::as_ref).filter(|word| !names.iter().any(|name| name == word)).collect::<Vec<_>>());
+    let order = front.highest + 1;
+    let (path, stamp) = write_definition(&front.folder, (&style.suffix, &style.mark), language, order, &names, &uses, source)?;
+    (front.highest, front.stamp) = (order, stamp);
+    front.names.extend(names.iter().cloned());
+    front.added.push(Entry { language: language.to_owned(), names, uses, order, path });
+    Ok(true)
+}
+
+/// Of what was typed, by name: kept.py's `sources`.
+pub fn sources(vm: &VirtualMachine) -> PyRef<PyDict> {
+    static SOURCES: OnceLock<PyRef<PyDict>> = OnceLock::new();
+    SOURCES.get_or_init(|| vm.ctx.new_dict()).clone()
 }
 
 #[rustpython_vm::pymodule]
 mod _kept_file {
-    use rustpython_vm::{FromArgs, PyResult, VirtualMachine, builtins::{PyBaseExceptionRef, PyStrRef}, convert::ToPyException};
+    use super::{Entry, Front, Style};
+    use rustpython_vm::{
+        FromArgs, PyObjectRef, PyRef, PyResult, VirtualMachine,
+        builtins::{PyBaseExceptionRef, PyDict},
+        convert::{ToPyException, ToPyObject},
+    };
     use std::io;
     use std::path::Path;
 
     /// Names the file, as those of open() do.
-    fn os_error(error: &io::Error, path: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
+    pub(crate) fn os_error(error: &io::Error, path: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
         let Some(number) = error.raw_os_error() else { return error.to_pyexception(vm) };
         let text = error.to_string();
         let words = [vm.ctx.new_int(number).into(), vm.ctx.new_str(text.split(" (os error").next().unwrap_or("")).into(), vm.ctx.new_str(path).into()];
@@ -92,47 +194,82 @@ mod _kept_file {
 
     /// head(language, order, names, uses) -> str: a dict of these as JSON, in one line.
     #[pyfunction]
-    fn head(language: PyStrRef, order: u64, names: Vec<PyStrRef>, uses: Vec<PyStrRef>) -> String {
-        super::head(&language, order, &names, &uses)
+    fn head(language: String, order: u64, names: Vec<String>, uses: Vec<String>) -> String {
+        let mut text = String::new();
+        super::push_head(&mut text, &language, order, &names, &uses);
+        text
     }
 
     #[derive(FromArgs)]
     struct Kept {
         #[pyarg(positional)]
-        folder: PyStrRef,
+        folder: String,
         #[pyarg(positional)]
-        suffix: PyStrRef,
+        suffix: String,
         #[pyarg(positional)]
-        mark: PyStrRef,
+        mark: String,
         #[pyarg(positional)]
-        language: PyStrRef,
+        language: String,
         #[pyarg(positional)]
         order: u64,
         #[pyarg(positional)]
-        names: Vec<PyStrRef>,
+        names: Vec<String>,
         #[pyarg(positional)]
-        uses: Vec<PyStrRef>,
+        uses: Vec<String>,
         #[pyarg(positional)]
-        source: PyStrRef,
+        source: String,
     }
 
     /// write_definition(folder, suffix, mark, language, order, names, uses, source) -> (path, as write_whole()): ORDER-NAME, with a line of
     /// mark and head(), then the source. The folder is made if it is not there.
     #[pyfunction]
     fn write_definition(kept: Kept, vm: &VirtualMachine) -> PyResult<(String, i64)> {
-        let folder = kept.folder.to_string_lossy();
-        let name = kept.names.first().map_or("code".into(), |name| name.to_string_lossy().replace('/', "-"));
-        let path = format!("{folder}/{:05}-{name}{}", kept.order, kept.suffix.to_string_lossy());
-        let mut text = kept.mark.to_string_lossy().into_owned();
-        text += &super::head(&kept.language, kept.order, &kept.names, &kept.uses);
-        text.push('\n');
-        text += kept.source.to_string_lossy().trim_end();
-        text.push('\n');
-        let write = || super::write_whole(Path::new(&path), &text);
-        let written = write().or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => std::fs::create_dir_all(&*folder).and_then(|()| write()),
-            _ => Err(error),
-        });
-        Ok((path.clone(), written.map_err(|error| os_error(&error, &path, vm))?))
+        let style = (kept.suffix.as_str(), kept.mark.as_str());
+        super::write_definition(&kept.folder, style, &kept.language, kept.order, &kept.names, &kept.uses, &kept.source)
+            .map_err(|(error, path)| os_error(&error, &path, vm))
+    }
+
+    /// sources: name -> what was typed.
+    #[pyattr]
+    fn sources(vm: &VirtualMachine) -> PyRef<PyDict> {
+        super::sources(vm)
+    }
+
+    /// languages(names, suffixes, marks): what record_new() writes. Once.
+    #[pyfunction]
+    fn languages(names: Vec<String>, suffixes: Vec<String>, marks: Vec<String>) {
+        let styles = names.into_iter().zip(suffixes).zip(marks).map(|((language, suffix), mark)| Style { language, suffix, mark });
+        let _ = super::STYLES.set(styles.collect());
+    }
+
+    /// know(folder, stamp, highest, names): the folder was read when changed() was `stamp`; None for `names`: record_new() is not to be used.
+    #[pyfunction]
+    fn know(folder: String, stamp: i64, highest: u64, names: Option<Vec<String>>) {
+        *super::front() = names.map(|names| Front { folder, stamp, highest, names: names.into_iter().collect(), added: Vec::new() });
+    }
+
+    /// know_more(stamp, highest, names) -> bool: the same, of the same folder, with these names as well. False: nothing is known.
+    #[pyfunction]
+    fn know_more(stamp: i64, highest: u64, names: Vec<String>) -> bool {
+        let mut front = super::front();
+        let Some(front) = front.as_mut() else { return false };
+        (front.stamp, front.highest) = (stamp, highest.max(front.highest));
+        front.names.extend(names);
+        true
+    }
+
+    /// added() -> (stamp, [(language, names, uses, order, path)]): what record_new() has written since the last call, and when the folder changed.
+    #[pyfunction]
+    fn added(vm: &VirtualMachine) -> (i64, Vec<PyObjectRef>) {
+        let (stamp, found) = super::front().as_mut().map_or((0, Vec::new()), |front| (front.stamp, std::mem::take(&mut front.added)));
+        let list = |words: Vec<String>| vm.ctx.new_list(words.into_iter().map(|word| word.to_pyobject(vm)).collect());
+        let entry = |one: Entry| vm.new_tuple((one.language, list(one.names), list(one.uses), one.order, one.path)).into();
+        (stamp, found.into_iter().map(entry).collect())
+    }
+
+    /// record_new(language, source, names, uses) -> bool: keeps a definition whose names are all new. False: record() must look. OSError.
+    #[pyfunction]
+    fn record_new(language: String, source: String, names: Vec<String>, uses: Vec<String>, vm: &VirtualMachine) -> PyResult<bool> {
+        super::record_new(&language, &source, &names, &uses).map_err(|(error, path)| os_error(&error, &path, vm))
     }
 }

@@ -154,7 +154,12 @@ mod _live_c {
     use crate::live::c::session::{Definition, Kind};
     use crate::live::types::{Language, Type, table};
     use crate::live::{call, elf, load, names, values};
-    use rustpython_vm::{Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, convert::ToPyObject, pyclass};
+    use crate::{comfort, kept_file};
+    use rustpython_vm::{
+        AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, builtins::PyStr, convert::ToPyObject, pyclass,
+        types::{GetAttr, Representable},
+    };
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Mutex, MutexGuard};
 
     /// Prepared and not linked yet. c_prompt.py has one cell at a time in work.
@@ -237,31 +242,120 @@ mod _live_c {
         }
     }
 
-    /// Compiles a cell, links it, and its definitions count. (None, a Cell), or the error as in prepare(), or as a text why it
-    /// cannot be linked, and None.
+    /// Compiles a cell, links it, and its definitions count; `keep`: they are to last. (None, a Cell), or the error as in prepare(), or as a
+    /// text why it cannot be linked, and None.
     #[pyfunction]
-    fn enter(text: String, file: String, vm: &VirtualMachine) -> PyResult<(PyObjectRef, Option<PyRef<Entered>>)> {
+    fn enter(text: String, file: String, keep: bool, vm: &VirtualMachine) -> PyResult<(PyObjectRef, Option<PyRef<Entered>>)> {
+        Ok(match enter_cell(&text, &file, keep, vm) {
+            Ok(entered) => (vm.ctx.none(), Some(entered.into_ref(&vm.ctx))),
+            Err(error) => (error, None),
+        })
+    }
+
+    fn enter_cell(text: &str, file: &str, keep: bool, vm: &VirtualMachine) -> Result<Entered, PyObjectRef> {
         let _entering = wait_to_enter(vm);
-        let cell = match cell::prepare(&session(), &text, &World, Flags { no_sse: false, file: &file }) {
-            Ok(cell) => cell,
-            Err(error) => return Ok((place(&error, vm), None)),
-        };
-        let linked = match link(&cell) {
-            Ok(linked) => linked,
-            Err(refused) => return Ok((refused.message.to_pyobject(vm), None)),
-        };
+        let cell = cell::prepare(&session(), text, &World, Flags { no_sse: false, file }).map_err(|error| place(&error, vm))?;
+        let linked = link(&cell).map_err(|refused| refused.message.to_pyobject(vm))?;
         session().commit(&cell);
         register(&cell, linked.definitions);
         let Cell { definitions, warnings, value_type, keeps, .. } = cell;
-        Ok((vm.ctx.none(), Some(Entered { definitions, warnings, value_type, keeps, linked }.into_ref(&vm.ctx))))
+        let kept = if keep { keep_new(&definitions, vm) } else { definitions.len() };
+        Ok(Entered { definitions, kept, warnings, value_type, keeps, linked })
     }
 
-    /// A cell that is linked and counts: `definitions` (`defines`: are there any?) and `warnings` as in prepare(), `type` of its value.
+    /// Keeps definitions whose names are new, up to the first that is not one: how many.
+    fn keep_new(definitions: &[Definition], vm: &VirtualMachine) -> usize {
+        let sources = kept_file::sources(vm);
+        let keep = |one: &Definition| {
+            let source = vm.ctx.new_str(one.source.as_str());
+            one.names.iter().all(|name| sources.set_item(name.as_str(), source.clone().into(), vm).is_ok())
+                && matches!(kept_file::record_new("c", &one.source, &one.names, &used(one)), Ok(true)) // an error comes again when kept.py tries
+        };
+        definitions.iter().take_while(|one| keep(one)).count()
+    }
+
+    /// What the compiler's code calls itself is there: _c_prompt._load_helpers().
+    static HAS_HELPERS: AtomicBool = AtomicBool::new(false);
+
+    /// c(source): compiles C into the running kernel and runs its statements
+    ///
+    /// The value of a last expression without a semicolon: numbers as Python's, pointers, structures and arrays as views. A source
+    /// that only defines something gives an object with its functions and variables as attributes; they are names of
+    /// polyglot.live, too. CompileError: the source is refused. LinkError: names are missing. KernelFault: it failed.
+    #[pyfunction]
+    fn c(source: String, vm: &VirtualMachine) -> PyResult {
+        let prompt = |name: &str, argument: PyObjectRef| comfort::call_in(vm, "_c_prompt", name, vec![argument]);
+        if !HAS_HELPERS.load(Ordering::Relaxed) {
+            comfort::call_in(vm, "_c_prompt", "_load_helpers", ())?;
+            HAS_HELPERS.store(true, Ordering::Relaxed);
+        }
+        let entered = match enter_cell(&source, "", true, vm) {
+            Ok(entered) => entered.into_ref(&vm.ctx),
+            Err(error) => return prompt("_refuse", error),
+        };
+        if Entered::is_unfinished(&entered) {
+            prompt("_finish", entered.clone().into())?;
+        }
+        let value = entered.run_with(vm, |address| match number(&entered.value_type, address, vm) {
+            Some(value) => Ok(value),
+            None => comfort::call_in(vm, "_c_prompt", "_view", vec![entered.value_type.clone().to_pyobject(vm), address.to_pyobject(vm)]),
+        })?;
+        let is_defined = !entered.definitions.is_empty() && matches!(entered.value_type.as_str(), "" | "void");
+        Ok(if is_defined { Defined { cell: entered }.into_ref(&vm.ctx).into() } else { value })
+    }
+
+    /// What a source defined: its functions and variables are attributes, as in polyglot.live.
+    #[pyattr]
+    #[pyclass(name = "Defined", module = "polyglot")]
+    #[derive(Debug, PyPayload)]
+    struct Defined {
+        cell: PyRef<Entered>,
+    }
+
+    #[pyclass(with(GetAttr, Representable))]
+    impl Defined {
+        #[pymethod]
+        fn __dir__(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+            zelf.names().map(|name| name.to_pyobject(vm)).collect()
+        }
+    }
+
+    impl Defined {
+        /// Those that can be attributes: "struct x" and #include lines cannot.
+        fn names(&self) -> impl Iterator<Item = &String> {
+            let is_plain = |name: &&String| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            self.cell.definitions.iter().flat_map(|one| &one.names).filter(is_plain)
+        }
+    }
+
+    impl GetAttr for Defined {
+        fn getattro(zelf: &Py<Self>, name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult {
+            let wanted = name.to_string_lossy();
+            if zelf.names().any(|own| *own == wanted) {
+                return vm.import("_livelayer", 0)?.get_attr("live", vm)?.get_item(name, vm);
+            }
+            match zelf.as_object().generic_getattr_opt(name, None, vm)? {
+                Some(value) => Ok(value),
+                None => Err(vm.new_attribute_error(format!("this source defines no '{name}'"))),
+            }
+        }
+    }
+
+    impl Representable for Defined {
+        fn repr_str(zelf: &Py<Self>, _: &VirtualMachine) -> PyResult<String> {
+            let text = |one: &Definition| if one.declaration.is_empty() { one.source.clone() } else { one.declaration.clone() };
+            Ok(zelf.cell.definitions.iter().map(text).collect::<Vec<_>>().join("\n"))
+        }
+    }
+
+    /// A cell that is linked and counts: `definitions` and `warnings` as in prepare(), `type` of its value.
     #[pyattr]
     #[pyclass(name = "Cell", module = "_live_c")]
     #[derive(Debug, PyPayload)]
     struct Entered {
         definitions: Vec<Definition>,
+        /// How many of them, from the first on, need not be kept, or are.
+        kept: usize,
         warnings: Vec<Diagnostic>,
         value_type: String,
         keeps: bool,
@@ -275,16 +369,17 @@ mod _live_c {
             zelf.definitions.iter().map(|one| describe(one, vm)).collect()
         }
 
-        /// What is to be kept of it: (names, source, uses) each.
+        /// Is there anything to show or to keep still: warnings, unkept?
         #[pygetset]
-        fn kept(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
-            let entry = |one: &Definition| vm.new_tuple((strings(&one.names, vm), one.source.clone(), strings(&used(one), vm))).into();
-            zelf.definitions.iter().map(entry).collect()
+        fn is_unfinished(zelf: &Py<Self>) -> bool {
+            !zelf.warnings.is_empty() || zelf.kept < zelf.definitions.len()
         }
 
+        /// What is to be kept of it still: (names, source, uses) each.
         #[pygetset]
-        fn defines(zelf: &Py<Self>) -> bool {
-            !zelf.definitions.is_empty()
+        fn unkept(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+            let entry = |one: &Definition| vm.new_tuple((strings(&one.names, vm), one.source.clone(), strings(&used(one), vm))).into();
+            zelf.definitions[zelf.kept..].iter().map(entry).collect()
         }
 
         #[pygetset]
