@@ -55,6 +55,8 @@ LOCAL int load_add_functions(const struct link *link, const struct link_object *
 /* By section name, as a linker script's SORT_BY_INIT_PRIORITY: those with a number first, smaller numbers first. */
 LOCAL unsigned load_priority(const char *name, const char *base)
 {
+    if (name[0] != base[0] || name[1] != base[1])
+        return 0; /* nearly all; each module asks this of each section for each kind of functions */
     size_t length = strlen(base);
     if (strncmp(name, base, length) != 0 || (name[length] != 0 && name[length] != '.'))
         return 0;

@@ -14,7 +14,7 @@
 
 #define ITEMS_PER_SCAN 128
 #define ITEMS_WANTED   32 /* so many are not waited with until RECLAIM_INTERVAL is over: their pages are still in caches */
-#define ITEMS_AT_ONCE  16 /* are freed before others have their turn */
+#define ITEMS_AT_ONCE  4 /* are freed before others have their turn, for ROUND_PAUSE */
 #define SCAN_ROUNDS    1000 /* a thread may be on its way between CPUs each time one looks */
 #define INSIST_ROUNDS  50   /* so often a running thread may be found in the kernel before its CPU must look at its stack */
 #define ROUND_PAUSE    NANOS_PER_MILLISECOND
@@ -194,8 +194,8 @@ LOCAL uint32_t reclaim_settle_items(bool complete)
         struct live_retired *item = scan.items[i];
         if (complete && !item->busy) {
             item->free(item);
-            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done)
-                thread_yield(); /* nobody waits for this, so nobody waits for all of it */
+            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done) /* nobody waits for this, so nobody is to wait for all of it */
+                (void)!thread_sleep_until(clock_monotonic() + ROUND_PAUSE, false);
             continue;
         }
         irq_flags_t flags = spin_lock_irq(&retired_lock);
@@ -244,6 +244,8 @@ LOCAL void reclaim_main(void *unused)
             next_scan = clock_monotonic() + RECLAIM_INTERVAL;
             waiting = __atomic_load_n(&retired_count, __ATOMIC_ACQUIRE);
         }
+        if (waiting >= ITEMS_WANTED)
+            next_scan = MIN(next_scan, clock_monotonic() + RECLAIM_INTERVAL / 10);
         if (waiting != 0)
             deadline = MIN(deadline, next_scan);
         (void)!WAIT_EVENT_(&reclaim_wanted, reclaim_is_wanted(), deadline == NEVER ? WAIT_FOREVER : deadline, false);

@@ -25,6 +25,8 @@ TIMEOUT = 900
 A_TENTH = 0.1
 FLAT = 1.2
 COUNTED = "ours, instructions"
+# The first touch of a page of the machine's memory is this computer's work, and takes longer than a cell.
+TOUCHED = ["-mem-prealloc"]
 
 
 def systems(work, kernel, initramfs, linux_options):
@@ -39,9 +41,11 @@ def systems(work, kernel, initramfs, linux_options):
             writer.add_file(path, name)
         writer.finish()
     archive = initramfs(work / "initramfs_c.cpio", ROOT / "build" / "world.elf", [(path, f"host/{name}") for path, name in files], [PROGRAMS])
-    return {"ours": MachineOptions(files={"opt/polyglot/host": host}),
+    linux = linux_options(kernel, archive, "mitigations=off")
+    linux.extra += TOUCHED
+    return {"ours": MachineOptions(files={"opt/polyglot/host": host}, extra=TOUCHED),
             COUNTED: MachineOptions(files={"opt/polyglot/host": host}, cpus=1, extra=counting.EXACT),
-            "linux mitigations=off": linux_options(kernel, archive, "mitigations=off")}
+            "linux mitigations=off": linux}
 
 
 def measure(rounds, options, boot, say):

@@ -17,7 +17,9 @@ LIBTCC := $(BUILD)/libtcc/libtcc.a
 $(LIBTCC): /usr/lib/x86_64-linux-gnu/libtcc.a $(WORLD_DIR)/libtcc.symbols $(WORLD_DIR)/rules.mk
 	@mkdir -p $(@D)
 	@$(STEP) "OBJCOPY $@" objcopy --redefine-syms=$(WORLD_DIR)/libtcc.symbols --rename-section .data=tcc_data \
-	    --rename-section .bss=tcc_bss --weaken-symbol=tccgen_finish --weaken-symbol=preprocess_end --globalize-symbol=hash_ident $< $@
+	    --rename-section .bss=tcc_bss --weaken-symbol=tccgen_finish --weaken-symbol=preprocess_end --globalize-symbol=hash_ident \
+	    --globalize-symbol=_vstack $< $@
+	@nm -S $@ 2>/dev/null | grep -q '00004040 . _vstack$$' || { rm -f $@; echo "$<: _vstack is not as checkpoint/kept.rs knows it" >&2; exit 1; }
 
 .PHONY: world world-cargo
 world: $(BUILD)/world.elf

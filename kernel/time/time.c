@@ -35,6 +35,7 @@ struct timer_queue {
 };
 
 static struct timer_queue timer_queues[MAX_CPUS];
+static volatile uint64_t used_queues; /* atomic; CPU_BIT() of those that have ever had a timer */
 static volatile uint64_t realtime_offset; /* nanos_t: realtime - monotonic */
 
 nanos_t clock_monotonic(void) { return clock_device_now(); }
@@ -95,6 +96,8 @@ void timer_arm(struct timer *timer, nanos_t deadline)
     timer->deadline = deadline;
     timer->cpu = timer->last_cpu = this_cpu()->id;
     tree_insert(&queue->timers, &timer->node, timer_before);
+    if (!(used_queues & CPU_BIT(timer->cpu)))
+        __atomic_fetch_or(&used_queues, CPU_BIT(timer->cpu), __ATOMIC_SEQ_CST);
     timer_program_locked(queue);
     spin_unlock_irq(&queue->lock, flags);
     irqs_restore(irqs);
@@ -139,10 +142,8 @@ bool timer_cancel(struct timer *timer)
 unsigned timer_cancel_matching(bool (*matches)(const struct timer *timer, uint64_t context), uint64_t context)
 {
     unsigned count = 0;
-    for (int32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
-        struct timer_queue *queue = &timer_queues[cpu];
-        if (__atomic_load_n(&queue->timers.root, __ATOMIC_ACQUIRE) == NULL)
-            continue; /* most CPUs are not there */
+    for (uint64_t left = used_queues; left != 0; left &= left - 1) {
+        struct timer_queue *queue = &timer_queues[__builtin_ctzll(left)];
         irq_flags_t flags = spin_lock_irq(&queue->lock);
         for (struct tree_node *node = tree_first(&queue->timers), *next; node != NULL; node = next) {
             next = tree_next(node);

@@ -6,28 +6,29 @@
 pub(crate) use _kept_file::module_def;
 
 use rustpython_vm::{PyRef, VirtualMachine, builtins::PyDict};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Whatever happens meanwhile, the file is the old or the new one. A signal waits until this is done. When its folder changed.
-fn write_whole(path: &Path, text: &str) -> io::Result<i64> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let temporary = path.with_file_name(format!(".{}.new", name.to_string_lossy()));
+fn write_whole(path: &str, text: &str) -> io::Result<i64> {
+    let (folder, name) = path.rsplit_once('/').map_or((".", path), |(folder, name)| (if folder.is_empty() { "/" } else { folder }, name));
+    if name.is_empty() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let temporary = [folder, "/.", name, ".new"].concat();
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
     written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(changed(folder))
 }
 
 /// In nanoseconds; 0: it is not there.
-fn changed(path: &Path) -> i64 {
+fn changed(path: &str) -> i64 {
     fs::metadata(path).map_or(0, |found| found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec()))
 }
 
@@ -82,7 +83,7 @@ struct Front {
     folder: String,
     stamp: i64,
     highest: u64,
-    names: HashSet<String>,
+    names: FxHashSet<String>,
     added: Vec<Entry>,
 }
 
@@ -110,7 +111,7 @@ fn write_definition(folder: &str, style: (&str, &str), language: &str, order: u6
     text.push('\n');
     text.push_str(source.trim_end());
     text.push('\n');
-    let write = || write_whole(Path::new(&path), &text);
+    let write = || write_whole(&path, &text);
     let written = write().or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| write()),
         _ => Err(error),
@@ -127,7 +128,7 @@ pub fn record_new(language: &str, source: &str, names: &[impl AsRef<str>], uses:
     let style = STYLES.get().and_then(|styles| styles.iter().find(|style| style.language == language));
     let mut front = front();
     let (Some(front), Some(style)) = (front.as_mut(), style) else { return Ok(false) };
-    if names.is_empty() || names.iter().any(|name| front.names.contains(name.as_ref())) || changed(Path::new(&front.folder)) != front.stamp {
+    if names.is_empty() || names.iter().any(|name| front.names.contains(name.as_ref())) || changed(&front.folder) != front.stamp {
         return Ok(false);
     }
     let sorted = |words: &[&str]| {
@@ -155,13 +156,14 @@ pub fn sources(vm: &VirtualMachine) -> PyRef<PyDict> {
 #[rustpython_vm::pymodule]
 mod _kept_file {
     use super::{Entry, Front, Style};
+    use crate::live::SESSION_ROOM;
     use rustpython_vm::{
         FromArgs, PyObjectRef, PyRef, PyResult, VirtualMachine,
         builtins::{PyBaseExceptionRef, PyDict},
         convert::{ToPyException, ToPyObject},
     };
+    use rustc_hash::FxHashSet;
     use std::io;
-    use std::path::Path;
 
     /// Names the file, as those of open() do.
     pub(crate) fn os_error(error: &io::Error, path: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
@@ -175,7 +177,7 @@ mod _kept_file {
     /// OSError: it is the old one.
     #[pyfunction]
     fn write_whole(path: String, text: String, vm: &VirtualMachine) -> PyResult<i64> {
-        super::write_whole(Path::new(&path), &text).map_err(|error| os_error(&error, &path, vm))
+        super::write_whole(&path, &text).map_err(|error| os_error(&error, &path, vm))
     }
 
     /// read(path) -> str: a whole file, its line ends as "\\n". OSError; ValueError: it is no UTF-8.
@@ -189,7 +191,7 @@ mod _kept_file {
     /// changed(path) -> nanoseconds: when a folder (or file) was changed; 0: it is not there.
     #[pyfunction]
     fn changed(path: String) -> i64 {
-        super::changed(Path::new(&path))
+        super::changed(&path)
     }
 
     /// head(language, order, names, uses) -> str: a dict of these as JSON, in one line.
@@ -245,7 +247,12 @@ mod _kept_file {
     /// know(folder, stamp, highest, names): the folder was read when changed() was `stamp`; None for `names`: record_new() is not to be used.
     #[pyfunction]
     fn know(folder: String, stamp: i64, highest: u64, names: Option<Vec<String>>) {
-        *super::front() = names.map(|names| Front { folder, stamp, highest, names: names.into_iter().collect(), added: Vec::new() });
+        *super::front() = names.map(|given| {
+            let mut names = FxHashSet::default();
+            names.reserve(given.len().max(SESSION_ROOM));
+            names.extend(given);
+            Front { folder, stamp, highest, names, added: Vec::new() }
+        });
     }
 
     /// know_more(stamp, highest, names) -> bool: the same, of the same folder, with these names as well. False: nothing is known.

@@ -8,42 +8,42 @@
 
 use super::spell::c_name;
 use super::types::{Record, Tag, Type, TypeId, TypeTable};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::fmt::Write;
 
 struct Writer<'a> {
     table: &'a mut TypeTable,
     file: &'a str,
-    names: &'a HashSet<&'a str>,
+    names: &'a FxHashSet<&'a str>,
     /// What completes a structure behind a pointer when it has a field of that name; "*": all do.
-    fields: &'a HashSet<&'a str>,
+    fields: &'a FxHashSet<&'a str>,
     without: &'a dyn Fn(&str) -> bool,
     text: String,
     /// Records and enumerations that are written, or being written.
-    complete: HashSet<TypeId>,
-    forward: HashSet<TypeId>,
-    typedefs: HashSet<String>,
+    complete: FxHashSet<TypeId>,
+    forward: FxHashSet<TypeId>,
+    typedefs: FxHashSet<String>,
     /// To be completed when that does not matter for the order.
     pending: Vec<TypeId>,
 }
 
 impl TypeTable {
     /// C text that declares what the source needs; "" if nothing. Names that nobody knows are ignored: the compiler says it.
-    pub fn declare(&mut self, names: &HashSet<&str>, without: &HashSet<&str>) -> String {
+    pub fn declare(&mut self, names: &FxHashSet<&str>, without: &FxHashSet<&str>) -> String {
         self.declare_in(names, without, "")
     }
 
     /// The same where the names of fields are told apart, which name nothing else.
-    pub fn declare_with_fields(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &dyn Fn(&str) -> bool) -> String {
+    pub fn declare_with_fields(&mut self, names: &FxHashSet<&str>, fields: &FxHashSet<&str>, without: &dyn Fn(&str) -> bool) -> String {
         self.write_declarations(names, fields, without, "")
     }
 
     /// The same for a source that stands in for a kernel file: its statics are meant first.
-    pub fn declare_in(&mut self, names: &HashSet<&str>, without: &HashSet<&str>, file: &str) -> String {
+    pub fn declare_in(&mut self, names: &FxHashSet<&str>, without: &FxHashSet<&str>, file: &str) -> String {
         self.write_declarations(names, names, &|name| without.contains(name), file)
     }
 
-    fn write_declarations(&mut self, names: &HashSet<&str>, fields: &HashSet<&str>, without: &dyn Fn(&str) -> bool, file: &str) -> String {
+    fn write_declarations(&mut self, names: &FxHashSet<&str>, fields: &FxHashSet<&str>, without: &dyn Fn(&str) -> bool, file: &str) -> String {
         let mut writer = Writer {
             table: self,
             file,
@@ -51,9 +51,9 @@ impl TypeTable {
             fields,
             without,
             text: String::new(),
-            complete: HashSet::new(),
-            forward: HashSet::new(),
-            typedefs: HashSet::new(),
+            complete: FxHashSet::default(),
+            forward: FxHashSet::default(),
+            typedefs: FxHashSet::default(),
             pending: Vec::new(),
         };
         let mut sorted: Vec<&str> = names.iter().copied().collect();

@@ -4,6 +4,8 @@
 //! Sections have no addresses yet, so section N lies at `section_base(N)`; an address in the debug data is that base and
 //! the offset. The kernel's linker (live/object.c) is what checks objects for loading.
 
+use std::borrow::Cow;
+
 const SHT_SYMTAB: u32 = 2;
 const SHT_RELA: u32 = 4;
 const SHT_NOBITS: u32 = 8;
@@ -11,8 +13,8 @@ const SHF_EXECINSTR: u64 = 4;
 const SHF_COMPRESSED: u64 = 0x800;
 const ET_REL: u16 = 1;
 
-pub struct Section {
-    pub name: String,
+pub struct Section<'a> {
+    pub name: Cow<'a, str>,
     kind: u32,
     flags: u64,
     /// 0 in relocatable objects.
@@ -23,8 +25,8 @@ pub struct Section {
     info: usize,
 }
 
-pub struct Symbol {
-    pub name: String,
+pub struct Symbol<'a> {
+    pub name: Cow<'a, str>,
     /// Index of its section; 0: undefined; from 0xff00 on special.
     pub section: usize,
     pub value: u64,
@@ -38,8 +40,8 @@ pub struct Symbol {
 pub struct Object<'a> {
     bytes: &'a [u8],
     relocatable: bool,
-    pub sections: Vec<Section>,
-    pub symbols: Vec<Symbol>,
+    pub sections: Vec<Section<'a>>,
+    pub symbols: Vec<Symbol<'a>>,
 }
 
 /// Where section `index` of a relocatable object is taken to lie.
@@ -60,10 +62,10 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     get(bytes, at).map(u64::from_le_bytes)
 }
 
-fn string_at(bytes: &[u8], at: usize) -> String {
+fn string_at(bytes: &[u8], at: usize) -> Cow<'_, str> {
     let rest = bytes.get(at..).unwrap_or(&[]);
     let end = rest.iter().position(|&byte| byte == 0).unwrap_or(0);
-    String::from_utf8_lossy(&rest[..end]).into_owned()
+    String::from_utf8_lossy(&rest[..end])
 }
 
 impl<'a> Object<'a> {
@@ -87,11 +89,17 @@ impl<'a> Object<'a> {
         if names == 0xffff {
             names = u32_at(bytes, table.checked_add(40)?)? as usize;
         }
-        let mut sections = Vec::new();
+        let header = |index: usize| table.checked_add(index.checked_mul(64)?);
+        let span = |at: usize| {
+            let (offset, size) = (usize::try_from(u64_at(bytes, at + 24)?).ok()?, usize::try_from(u64_at(bytes, at + 32)?).ok()?);
+            bytes.get(offset..offset.checked_add(size)?)
+        };
+        let strings = if names < count { header(names).and_then(span).unwrap_or(&[]) } else { &[] };
+        let mut sections = Vec::with_capacity(count.min(64));
         for index in 0..count {
-            let at = table.checked_add(index.checked_mul(64)?)?;
+            let at = header(index)?;
             let section = Section {
-                name: u32_at(bytes, at)?.to_string(),
+                name: string_at(strings, u32_at(bytes, at)? as usize),
                 kind: u32_at(bytes, at + 4)?,
                 flags: u64_at(bytes, at + 8)?,
                 address: u64_at(bytes, at + 16)?,
@@ -106,16 +114,11 @@ impl<'a> Object<'a> {
             sections.push(section);
         }
         let mut object = Self { bytes, relocatable: u16_at(bytes, 16)? == ET_REL, sections, symbols: Vec::new() };
-        if let Some(strings) = object.sections.get(names).map(|section| object.data(section)) {
-            for section in &mut object.sections {
-                section.name = string_at(strings, section.name.parse().unwrap_or(0));
-            }
-        }
         object.symbols = object.read_symbols();
         Some(object)
     }
 
-    fn read_symbols(&self) -> Vec<Symbol> {
+    fn read_symbols(&self) -> Vec<Symbol<'a>> {
         let Some(table) = self.sections.iter().find(|section| section.kind == SHT_SYMTAB) else { return Vec::new() };
         let strings = self.sections.get(table.link).map_or(&[][..], |section| self.data(section));
         self.data(table)
@@ -132,7 +135,7 @@ impl<'a> Object<'a> {
     }
 
     /// A section's bytes; none for .bss.
-    pub fn data(&self, section: &Section) -> &'a [u8] {
+    pub fn data(&self, section: &Section<'_>) -> &'a [u8] {
         if section.kind == SHT_NOBITS { &[] } else { &self.bytes[section.offset..section.offset + section.size] }
     }
 
@@ -171,7 +174,7 @@ impl<'a> Object<'a> {
     }
 
     /// Functions with their code: what has no size reaches to the next one or the section's end.
-    pub fn functions(&self) -> Vec<(&Symbol, &'a [u8])> {
+    pub fn functions(&self) -> Vec<(&Symbol<'a>, &'a [u8])> {
         let mut found = Vec::new();
         for symbol in &self.symbols {
             let Some(section) = self.sections.get(symbol.section) else { continue };

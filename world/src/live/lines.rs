@@ -2,7 +2,7 @@
 
 use super::dwarf::{Debug, KERNEL, Slice};
 use super::types::TypeTable;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use gimli::{Dwarf, LineProgramHeader, Unit};
 
 /// A file of a unit's line table.
@@ -64,7 +64,7 @@ impl TypeTable {
 }
 
 /// Of each function: offset, file, line; in order.
-type Lines = HashMap<String, Vec<(u64, String, u32)>>;
+type Lines = FxHashMap<String, Vec<(u64, String, u32)>>;
 
 /// Lines of one object that tcc compiled, read when they are asked for.
 pub struct Stabs {
@@ -84,7 +84,7 @@ impl Stabs {
             let rest = strings.get(at as usize..).unwrap_or(&[]);
             String::from_utf8_lossy(rest.split(|&byte| byte == 0).next().unwrap_or(&[])).into_owned()
         };
-        let mut found = Lines::new();
+        let mut found = Lines::default();
         let (mut file, mut function) = (String::new(), None::<String>);
         for entry in entries.chunks_exact(12) {
             let number = |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]);

@@ -39,6 +39,8 @@ pub struct Loaded {
     /// Names that were defined, replaced ones marked, a line each.
     pub message: String,
     pub only_address: u64,
+    /// Does it use anything outside of itself?
+    pub calls: bool,
 }
 
 /// Why it was not loaded.
@@ -77,7 +79,8 @@ pub fn load(bytes: &[u8], name: &str, language: Language, options: &Options) -> 
         }
         all.push((parsed, *object));
     }
-    let loaded = control::with_message(|message| link(bytes, name, language, options, &sse, message))?;
+    let mut loaded = control::with_message(|message| link(bytes, name, language, options, &sse, message))?;
+    loaded.calls = all.iter().any(|(parsed, _)| parsed.symbols.iter().any(|one| one.section == 0 && !one.name.is_empty()));
     known_modules().insert(loaded.module, (name.to_owned(), language, bytes.len()));
     if options.flags & control::LOAD_HIDDEN == 0 {
         for (at, (parsed, object)) in all.iter().enumerate() {
@@ -113,7 +116,7 @@ fn link(bytes: &[u8], name: &str, language: Language, options: &Options, sse: &[
         };
         return Err(Refused { errno, message });
     }
-    Ok(Loaded { module: request.module, message: control::text(message), only_address: request.only_address })
+    Ok(Loaded { module: request.module, message: control::text(message), only_address: request.only_address, calls: false })
 }
 
 fn refused(name: &str, member: &str, why: &str) -> Refused {
@@ -169,6 +172,11 @@ pub fn unload(module: u64, force: bool) -> Result<(), Refused> {
 
 /// Does the code touch registers of SSE, AVX, MMX or the x87, whose contents belong to ring-3 programs?
 pub fn uses_sse(code: &[u8]) -> bool {
+    // Their instructions begin with one of these bytes, perhaps behind prefixes (Intel's manual, volume 2, appendix A; XOP: AMD's, volume 4). Most small
+    // functions have none.
+    if !code.iter().any(|byte| matches!(byte, 0x0f | 0x62 | 0x8f | 0x9b | 0xc4 | 0xc5 | 0xd8..=0xdf)) {
+        return false;
+    }
     let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
     let mut instruction = Instruction::default();
     while decoder.can_decode() {

@@ -33,3 +33,6 @@ pub mod replace;
 pub mod spell;
 pub mod types;
 pub mod values;
+
+/// Names that tables have room for from the start. They grow by moving everything, all at the same definition, which would wait for it.
+pub const SESSION_ROOM: usize = 1792;

@@ -9,10 +9,10 @@ use super::c::shape::Shape;
 use super::control;
 use super::names;
 use super::types::{Enumeration, Field, Language, Record, Symbol, Tag, Type, TypeId, TypeTable, table};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-static SESSION: LazyLock<Mutex<Session>> = LazyLock::new(Default::default);
+static SESSION: LazyLock<Mutex<Session>> = LazyLock::new(|| Session::with_room(super::SESSION_ROOM).into());
 
 /// The one session. Never run Python while the guard is held.
 fn session() -> MutexGuard<'static, Session> {
@@ -45,7 +45,7 @@ impl Outside for World {
     }
 
     fn declare(&self, names: &[String], fields: &[String], known: &dyn Fn(&str) -> bool) -> String {
-        let asked: HashSet<&str> = names.iter().map(|name| bare(name)).collect();
+        let asked: FxHashSet<&str> = names.iter().map(|name| bare(name)).collect();
         let macros: Vec<_> = MACROS.iter().filter(|(name, _)| asked.contains(name)).collect();
         let text: String = macros.iter().filter(|(name, _)| !known(name)).map(|(_, definition)| format!("{definition}\n")).collect();
         let without = |name: &str| known(name) || macros.iter().any(|(own, _)| *own == name);
@@ -72,17 +72,16 @@ fn register(cell: &Cell, module: u64) {
         if !is_typedef && !matches!(definition.kind, Kind::Function | Kind::Variable) {
             continue;
         }
-        let Some(mut ty) = names::parse(&mut table, &definition.type_text) else { continue };
+        // The declaration of a function has the parameters' names, if it can be read as a type.
+        let named = match definition.kind {
+            Kind::Function => names::parse(&mut table, definition.declaration.trim_end_matches(';')),
+            _ => None,
+        };
+        let named = named.filter(|id| matches!(table.get(*id), Type::Function { .. }));
+        let Some(ty) = named.or_else(|| names::parse(&mut table, &definition.type_text)) else { continue };
         if is_typedef {
             table.define_typedef(name, ty);
             continue;
-        }
-        // The declaration has the parameters' names, if it can be read as a type.
-        if definition.kind == Kind::Function
-            && let Some(named) = names::parse(&mut table, definition.declaration.trim_end_matches(';'))
-            && matches!(table.get(named), Type::Function { .. })
-        {
-            ty = named;
         }
         let function = definition.kind == Kind::Function;
         let file = cell.file.as_str().into();
@@ -153,14 +152,14 @@ mod _live_c {
     use crate::live::c::parse;
     use crate::live::c::session::{Definition, Kind};
     use crate::live::types::{Language, Type, table};
-    use crate::live::{call, elf, load, names, values};
+    use crate::live::{call, load, names, values};
     use crate::{comfort, kept_file};
     use rustpython_vm::{
         AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, builtins::PyStr, convert::ToPyObject, pyclass,
         types::{GetAttr, Representable},
     };
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, MutexGuard};
+    use std::sync::{Arc, Mutex, MutexGuard};
 
     /// Prepared and not linked yet. c_prompt.py has one cell at a time in work.
     static PREPARED: Mutex<Option<Cell>> = Mutex::new(None);
@@ -264,9 +263,9 @@ mod _live_c {
     }
 
     /// Keeps definitions whose names are new, up to the first that is not one: how many.
-    fn keep_new(definitions: &[Definition], vm: &VirtualMachine) -> usize {
+    fn keep_new(definitions: &[Arc<Definition>], vm: &VirtualMachine) -> usize {
         let sources = kept_file::sources(vm);
-        let keep = |one: &Definition| {
+        let keep = |one: &Arc<Definition>| {
             let source = vm.ctx.new_str(one.source.as_str());
             one.names.iter().all(|name| sources.set_item(name.as_str(), source.clone().into(), vm).is_ok())
                 && matches!(kept_file::record_new("c", &one.source, &one.names, &used(one)), Ok(true)) // an error comes again when kept.py tries
@@ -343,7 +342,7 @@ mod _live_c {
 
     impl Representable for Defined {
         fn repr_str(zelf: &Py<Self>, _: &VirtualMachine) -> PyResult<String> {
-            let text = |one: &Definition| if one.declaration.is_empty() { one.source.clone() } else { one.declaration.clone() };
+            let text = |one: &Arc<Definition>| if one.declaration.is_empty() { one.source.clone() } else { one.declaration.clone() };
             Ok(zelf.cell.definitions.iter().map(text).collect::<Vec<_>>().join("\n"))
         }
     }
@@ -353,7 +352,7 @@ mod _live_c {
     #[pyclass(name = "Cell", module = "_live_c")]
     #[derive(Debug, PyPayload)]
     struct Entered {
-        definitions: Vec<Definition>,
+        definitions: Vec<Arc<Definition>>,
         /// How many of them, from the first on, need not be kept, or are.
         kept: usize,
         warnings: Vec<Diagnostic>,
@@ -378,7 +377,7 @@ mod _live_c {
         /// What is to be kept of it still: (names, source, uses) each.
         #[pygetset]
         fn unkept(zelf: &Py<Self>, vm: &VirtualMachine) -> Vec<PyObjectRef> {
-            let entry = |one: &Definition| vm.new_tuple((strings(&one.names, vm), one.source.clone(), strings(&used(one), vm))).into();
+            let entry = |one: &Arc<Definition>| vm.new_tuple((strings(&one.names, vm), one.source.clone(), strings(&used(one), vm))).into();
             zelf.definitions[zelf.kept..].iter().map(entry).collect()
         }
 
@@ -448,11 +447,10 @@ mod _live_c {
             // Named by the statements, so that a link error of these leaves the definitions out of the session, too.
             let options = load::Options { only: cell.entry.clone(), flags: control::LOAD_PASSING, ..Default::default() };
             let loaded = load::load(object, &cell.file, Language::C, &options)?;
-            (linked.statements, linked.address) = (loaded.module, loaded.only_address);
+            (linked.statements, linked.address, linked.calls) = (loaded.module, loaded.only_address, loaded.calls);
             if linked.address == 0 {
                 linked.address = control::lookup(&cell.entry).map_or(0, |found| found.address);
             }
-            linked.calls = elf::Object::parse(object).is_ok_and(|object| object.symbols.iter().any(|one| one.section == 0 && !one.name.is_empty()));
         }
         Ok(linked)
     }
@@ -477,7 +475,7 @@ mod _live_c {
     /// All definitions in their order, as in prepare().
     #[pyfunction]
     fn definitions(vm: &VirtualMachine) -> Vec<PyObjectRef> {
-        let all: Vec<Definition> = session().all().cloned().collect();
+        let all: Vec<Arc<Definition>> = session().all().cloned().collect();
         all.iter().map(|one| describe(one, vm)).collect()
     }
 
@@ -497,7 +495,7 @@ mod _live_c {
     /// Names of the session that begin so.
     #[pyfunction]
     fn names(prefix: String, vm: &VirtualMachine) -> Vec<PyObjectRef> {
-        let is_name = |one: &&Definition| one.kind != Kind::Include;
+        let is_name = |one: &&Arc<Definition>| one.kind != Kind::Include;
         let names: Vec<String> = session().all().filter(is_name).flat_map(|one| one.names.clone()).collect();
         names.into_iter().filter(|name| name.starts_with(&prefix)).map(|name| name.to_pyobject(vm)).collect()
     }

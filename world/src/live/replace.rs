@@ -6,7 +6,7 @@
 use super::c::{compiler, lex};
 use super::names;
 use super::types::{TypeId, TypeTable, table};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 /// A place in the source and what is wrong there.
 pub struct CompileFailure {
@@ -21,9 +21,9 @@ const SOURCE_NAME: &str = "replacement.c";
 /// function's type if it was understood.
 pub fn compile_version(source: &str, name: &str, file: &str, sse: bool) -> Result<(Vec<u8>, Option<TypeId>), CompileFailure> {
     let tokens = lex::tokens(source);
-    let words: HashSet<&str> = tokens.iter().map(|token| token.of(source)).filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_')).collect();
+    let words: FxHashSet<&str> = tokens.iter().map(|token| token.of(source)).filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_')).collect();
     let includes = source.lines().any(|line| line.trim_start().starts_with("#include"));
-    let mut without = HashSet::from([name]);
+    let mut without = FxHashSet::from_iter([name]);
     // Other functions and variables that the source defines itself.
     let (declared, ty) = {
         let mut table = table();

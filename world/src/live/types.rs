@@ -6,7 +6,8 @@
 //! Left out: types of other languages that C cannot say (slices, trait objects) are structures with their fields.
 
 use super::dwarf::Pool;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A type in the table.
@@ -116,22 +117,26 @@ pub struct Symbol {
 #[derive(Default)]
 pub struct TypeTable {
     types: Vec<Type>,
-    interned: HashMap<Type, TypeId>,
+    interned: FxHashMap<Type, TypeId>,
     records: Vec<Record>,
     enumerations: Vec<Enumeration>,
-    tags: HashMap<(Tag, Name), TypeId>,
-    typedefs: HashMap<Name, TypeId>,
+    tags: FxHashMap<(Tag, Name), TypeId>,
+    typedefs: FxHashMap<Name, TypeId>,
     /// What tags meant before a newer object: an equal structure is the same type still.
-    retired: HashMap<(Tag, Name), TypeId>,
-    symbols: HashMap<Name, Arc<Symbol>>,
+    retired: FxHashMap<(Tag, Name), TypeId>,
+    symbols: FxHashMap<Name, Arc<Symbol>>,
     /// Constants of enumerations: value and the enumeration.
-    pub(super) constants: HashMap<Name, (i128, TypeId)>,
+    pub(super) constants: FxHashMap<Name, (i128, TypeId)>,
     pub(super) pool: Pool,
     /// Lines of modules that tcc compiled.
-    pub(super) stabs: HashMap<u64, Vec<super::lines::Stabs>>,
+    pub(super) stabs: BTreeMap<u64, Vec<super::lines::Stabs>>,
 }
 
-static TABLE: std::sync::LazyLock<std::sync::Mutex<TypeTable>> = std::sync::LazyLock::new(Default::default);
+static TABLE: std::sync::LazyLock<std::sync::Mutex<TypeTable>> = std::sync::LazyLock::new(|| {
+    let mut table = TypeTable::default();
+    table.symbols.reserve(super::SESSION_ROOM);
+    table.into()
+});
 
 /// The table, locked. Never run Python or a live call while the guard is held.
 pub fn table() -> std::sync::MutexGuard<'static, TypeTable> {

@@ -18,13 +18,18 @@ use super::lex::{self, Kind as TokenKind, Token};
 use super::parse::{self, Declaration, Declarator, Item};
 use super::session::{Definition, Headers, Kind, Outside, Session};
 use super::shape::{self, Shape};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 const HIDDEN: &str = "<polyglot>";
 const PROBES: &str = "<types>";
 const COLUMNS: &str = "<column>";
 const PROBE: &str = "struct __polyglot_probe";
+/// For what is put around a small source.
+const TEXT_ROOM: usize = 512;
 
 /// Where and why a text is refused. Line and column count from 1; 0: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +53,7 @@ pub struct Flags<'a> {
 pub struct Cell {
     pub number: u64,
     pub file: String,
-    pub definitions: Vec<Definition>,
+    pub definitions: Vec<Arc<Definition>>,
     /// Object of the definitions.
     pub object: Option<Vec<u8>>,
     /// Object of the statements, its function, the type of the value ("" or "void": none), and whether its data must stay.
@@ -105,7 +110,7 @@ struct Builder<'a> {
     pending: Vec<Pending>,
     steps: Vec<Step>,
     shown: Option<Vec<usize>>,
-    own: HashSet<String>,
+    own: FxHashSet<String>,
     /// ("struct x", the tokens of its body)
     tags: Vec<(String, Vec<Token>)>,
     cell: Cell,
@@ -142,7 +147,7 @@ fn prepare_with(session: &Session, text: &str, outside: &dyn Outside, flags: Fla
         pending: Vec::new(),
         steps: Vec::new(),
         shown: None,
-        own: HashSet::new(),
+        own: FxHashSet::default(),
         tags: Vec::new(),
         cell: Cell { number, file, entry: format!("__cell_{number}"), ..Cell::default() },
     };
@@ -150,7 +155,7 @@ fn prepare_with(session: &Session, text: &str, outside: &dyn Outside, flags: Fla
     builder.compile_definitions()?;
     builder.compile_statements()?;
     let Builder { mut cell, pending, headers, .. } = builder;
-    cell.definitions = pending.into_iter().filter(|one| !one.definition.names.is_empty()).map(|one| one.definition).collect();
+    cell.definitions = pending.into_iter().filter(|one| !one.definition.names.is_empty()).map(|one| Arc::new(one.definition)).collect();
     cell.headers = headers;
     Ok(cell)
 }
@@ -476,12 +481,11 @@ impl<'a> Builder<'a> {
 
     fn original(&self, tokens: &[usize]) -> String {
         let mut text = String::new();
-        for (index, &at) in tokens.iter().enumerate() {
-            if index > 0 {
-                let before = tokens[index - 1];
-                text.push_str(if before + 1 == at { &self.text[self.tokens[before].end..self.tokens[at].start] } else { " " });
+        for run in tokens.chunk_by(|before, at| before + 1 == *at) {
+            if !text.is_empty() {
+                text.push(' ');
             }
-            text.push_str(self.word(at));
+            text.push_str(&self.text[self.tokens[run[0]].start..self.tokens[run[run.len() - 1]].end]);
         }
         text
     }
@@ -492,35 +496,49 @@ impl<'a> Builder<'a> {
             match part {
                 // On the line that was typed, so that what is complained about there is found there.
                 Part::Text(words) if matches!(words.as_str(), ";" | "=") => text.push_str(words),
-                Part::Text(words) => text.push_str(&format!("\n#line 1 \"{HIDDEN}\"\n{words} ")),
+                Part::Text(words) => {
+                    push_place(text, 1, HIDDEN);
+                    text.push_str(words);
+                    text.push(' ');
+                }
                 Part::Tokens(tokens) => self.emit_tokens(text, tokens, dissect),
             }
         }
     }
 
     fn emit_tokens(&self, text: &mut String, tokens: &[usize], dissect: Option<usize>) {
-        for (index, &at) in tokens.iter().enumerate() {
+        let is_directive = |at: usize| self.tokens[at].kind == TokenKind::Directive;
+        let mut index = 0;
+        while index < tokens.len() {
+            let at = tokens[index];
             let token = self.tokens[at];
             let is_next = index > 0 && tokens[index - 1] + 1 == at;
-            if dissect == Some(token.line) && token.kind != TokenKind::Directive {
-                text.push_str(&format!("\n#line {} \"{COLUMNS}\"\n", at + 1));
+            let mut start = token.start;
+            if dissect == Some(token.line) && !is_directive(at) {
+                push_place(text, at + 1, COLUMNS);
             } else if is_next && dissect != Some(self.tokens[at - 1].line) {
-                text.push_str(&self.text[self.tokens[at - 1].end..token.start]);
+                start = self.tokens[at - 1].end;
             } else {
-                text.push_str(&format!("\n#line {} \"{}\"\n", token.line, self.file));
+                push_place(text, token.line, &self.file);
             }
-            text.push_str(token.of(self.text));
-            if token.kind == TokenKind::Directive {
+            // What follows goes with it as it was typed.
+            let mut last = at;
+            index += 1;
+            while dissect.is_none() && !is_directive(last) && tokens.get(index) == Some(&(last + 1)) {
+                (last, index) = (last + 1, index + 1);
+            }
+            text.push_str(&self.text[start..self.tokens[last].end]);
+            if is_directive(last) {
                 text.push('\n');
             }
         }
     }
 
     /// What stands before, behind the headers: declarations of what `uses` names.
-    fn prelude(&self, uses: &[(String, bool)], own: &HashSet<String>, pending: &[Definition]) -> String {
-        let mut known = own.clone();
+    fn prelude(&self, uses: &[(String, bool)], own: &FxHashSet<String>, pending: &[Definition]) -> String {
+        let mut known = Cow::Borrowed(own);
         if let Some(headers) = &self.headers {
-            known.extend(headers.names.iter().cloned());
+            known.to_mut().extend(headers.names.iter().cloned());
         }
         let mut fields = parse::member_names(self.text, &self.tokens);
         if self.completes_all {
@@ -529,7 +547,13 @@ impl<'a> Builder<'a> {
         let declarations = self.session.declarations(uses, &fields, &known, pending, self.outside);
         // glibc's header makes it a macro with a riddle as its message; the compiler knows it itself.
         let own = if self.includes.is_empty() { "" } else { "#undef _Static_assert\n" };
-        format!("{own}{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}")
+        let mut text = String::with_capacity(TEXT_ROOM + declarations.len());
+        text.extend([own, PROBE, ";"]);
+        if !declarations.is_empty() {
+            push_place(&mut text, 1, HIDDEN);
+            text.push_str(&declarations);
+        }
+        text
     }
 
     // --- definitions ---
@@ -541,8 +565,7 @@ impl<'a> Builder<'a> {
         // What a type only points to may stay incomplete; it could need this type itself.
         let needs = |one: &Pending| one.definition.uses.iter().filter(|(_, is_weak)| !is_weak || one.definition.kind != Kind::Type).cloned().collect::<Vec<_>>();
         let uses: Vec<(String, bool)> = self.pending.iter().flat_map(needs).collect();
-        let own: HashSet<String> = self.own.clone();
-        let prelude = self.prelude(&uses, &own, &[]);
+        let prelude = self.prelude(&uses, &self.own, &[]);
         let output = loop {
             let output = compiler::compile(&self.includes, &self.definitions_text(&prelude, None), &self.options, true);
             let Some(error) = output.error().cloned() else {
@@ -569,7 +592,8 @@ impl<'a> Builder<'a> {
     }
 
     fn definitions_text(&self, prelude: &str, dissect: Option<usize>) -> String {
-        let mut text = prelude.to_owned();
+        let mut text = String::with_capacity(prelude.len() + self.text.len() + TEXT_ROOM);
+        text.push_str(prelude);
         for pending in &self.pending {
             match &pending.variable {
                 Some(variable) if variable.is_dynamic => {
@@ -579,12 +603,12 @@ impl<'a> Builder<'a> {
                 _ => self.emit(&mut text, &pending.parts, dissect),
             }
         }
-        text.push_str(&format!("\n#line 1 \"{PROBES}\"\n"));
+        push_place(&mut text, 1, PROBES);
         for (index, pending) in self.pending.iter().enumerate() {
             let is_typedef = pending.definition.declaration.starts_with("typedef ");
             let has_type = is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration);
             if let (true, Some(name)) = (has_type, pending.definition.names.first()) {
-                text.push_str(&format!("extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];"));
+                let _ = write!(text, "extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];");
             }
             text.push('\n');
         }
@@ -659,16 +683,22 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// What follows is line `line` of `file`.
+fn push_place(text: &mut String, line: usize, file: &str) {
+    let _ = writeln!(text, "\n#line {line} \"{file}\"");
+}
+
 /// The type that a probe's warning tells of: "('int (*)[3]' and 'struct __polyglot_probe *')" -> "int [3]".
 pub fn pointee_of_probe(warning: &str) -> Option<String> {
-    let (_, rest) = warning.split_once("('")?;
-    let (pointer, _) = rest.split_once("' and '")?;
+    let (_, rest) = compiler::split_once(warning, "('")?;
+    let (pointer, _) = compiler::split_once(rest, "' and '")?;
     Some(pointee(pointer))
 }
 
 /// What a pointer type points to, both as text.
 pub fn pointee(pointer: &str) -> String {
-    let pointer = pointer.trim_start_matches("extern ").trim_start_matches("static ");
+    let pointer = pointer.strip_prefix("extern ").unwrap_or(pointer);
+    let pointer = pointer.strip_prefix("static ").unwrap_or(pointer);
     let bytes = pointer.as_bytes();
     for start in 0..bytes.len() {
         let stars = bytes[start + 1..].iter().take_while(|byte| **byte == b'*').count();

@@ -185,11 +185,19 @@ extern "C" fn report(_: *mut c_void, text: *const c_char) {
     job().messages.push(parse_message(&text.to_string_lossy()));
 }
 
+/// str::split_once for a short text and an ASCII mark: each cell has a message, and what str prepares for a search takes longer than this one.
+pub fn split_once<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let (bytes, mark) = (text.as_bytes(), mark.as_bytes());
+    let last = bytes.len().checked_sub(mark.len())?;
+    let at = (0..=last).find(|&at| bytes[at] == mark[0] && bytes[at..at + mark.len()] == *mark)?;
+    Some((&text[..at], &text[at + mark.len()..]))
+}
+
 /// "FILE:LINE: error: TEXT", after lines that say from where FILE was included.
 fn parse_message(text: &str) -> Message {
     let line = text.lines().find(|line| !line.starts_with("In file included")).unwrap_or(text);
     for (mark, is_warning) in [(": error: ", false), (": warning: ", true)] {
-        if let Some((place, what)) = line.split_once(mark) {
+        if let Some((place, what)) = split_once(line, mark) {
             let (file, number) = place.rsplit_once(':').unwrap_or((place, "0"));
             return Message { file: file.to_owned(), line: number.parse().unwrap_or(0), is_warning, text: what.to_owned() };
         }

@@ -147,7 +147,8 @@ impl Scanner<'_> {
         let (start, line) = (self.at, self.line);
         let rest = &self.text[start..];
         let first = self.byte(0);
-        let prefix = ["u8\"", "L\"", "u\"", "U\"", "L'", "u'", "U'"].iter().find(|prefix| rest.starts_with(**prefix));
+        let prefixes: &[&str] = if matches!(first, b'u' | b'L' | b'U') { &["u8\"", "L\"", "u\"", "U\"", "L'", "u'", "U'"] } else { &[] };
+        let prefix = prefixes.iter().find(|prefix| rest.starts_with(**prefix));
         let kind = if let Some(prefix) = prefix {
             self.at += prefix.len() - 1;
             self.quoted()
@@ -159,7 +160,8 @@ impl Scanner<'_> {
             self.at += rest.bytes().take_while(|byte| is_name_start(*byte) || byte.is_ascii_digit()).count();
             Kind::Name
         } else {
-            self.at += LONG_SIGNS.iter().find(|sign| rest.starts_with(**sign)).map_or(1, |sign| sign.len());
+            let may_go_on = self.byte(1).is_ascii_punctuation();
+            self.at += LONG_SIGNS.iter().filter(|_| may_go_on).find(|sign| rest.starts_with(**sign)).map_or(1, |sign| sign.len());
             Kind::Sign
         };
         self.found.push(Token { kind, start, end: self.at, line });

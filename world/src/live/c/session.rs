@@ -9,7 +9,9 @@
 
 use super::lex::{self, Kind as TokenKind};
 use super::parse::{self, Item, Meaning};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -95,10 +97,10 @@ pub fn preprocess_by_process(includes: &str) -> Result<String, String> {
 
 #[derive(Default, Clone)]
 pub struct Headers {
-    pub names: HashSet<String>,
-    pub types: HashSet<String>,
+    pub names: FxHashSet<String>,
+    pub types: FxHashSet<String>,
     /// Macros whose call is a declaration.
-    pub declaring: HashSet<String>,
+    pub declaring: FxHashSet<String>,
 }
 
 impl Headers {
@@ -137,8 +139,8 @@ impl Headers {
 
 #[derive(Default)]
 pub struct Session {
-    pub definitions: Vec<Option<Definition>>,
-    by_name: HashMap<String, usize>,
+    pub definitions: Vec<Option<Arc<Definition>>>,
+    by_name: FxHashMap<String, usize>,
     /// Lines of the definitions that are #includes.
     includes: String,
     pub headers: Headers,
@@ -146,17 +148,25 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn find(&self, name: &str) -> Option<&Definition> {
+    /// With room for the definitions of a session.
+    pub fn with_room(count: usize) -> Self {
+        let mut session = Self::default();
+        session.by_name.reserve(count);
+        session.definitions.reserve(count);
+        session
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Arc<Definition>> {
         self.definitions[*self.by_name.get(name)?].as_ref()
     }
 
     /// All of them, in the order in which they were made.
-    pub fn all(&self) -> impl Iterator<Item = &Definition> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.definitions.iter().flatten()
     }
 
     /// Takes a definition; names that it has are those of others no more. Its place in the order is a new one.
-    pub fn add(&mut self, definition: Definition) {
+    pub fn add(&mut self, definition: Arc<Definition>) {
         for name in &definition.names {
             self.forget(name);
         }
@@ -177,6 +187,7 @@ impl Session {
             return false;
         };
         if let Some(definition) = &mut self.definitions[place] {
+            let definition = Arc::make_mut(definition);
             definition.names.retain(|one| one != name);
             if definition.names.is_empty() {
                 let is_include = definition.kind == Kind::Include;
@@ -218,9 +229,9 @@ impl Session {
     /// The declarations that a text needs which uses `uses`. `own`: what it defines itself, with declarations for those
     /// that are not linked yet (`pending`). `fields`: names behind "." and "->".
     pub fn declarations(
-        &self, uses: &[(String, bool)], fields: &[String], own: &HashSet<String>, pending: &[Definition], outside: &dyn Outside,
+        &self, uses: &[(String, bool)], fields: &[String], own: &FxHashSet<String>, pending: &[Definition], outside: &dyn Outside,
     ) -> String {
-        let mut work = Closure { session: self, own, pending, wanted: BTreeSet::new(), unknown: Vec::new(), seen: HashSet::new() };
+        let mut work = Closure { session: self, own, pending, wanted: BTreeSet::new(), unknown: Vec::new(), seen: FxHashSet::default() };
         work.add(uses);
         let mut text = String::new();
         let asked: Vec<String> = work.unknown.iter().filter(|name| !self.headers.names.contains(*name)).cloned().collect();
@@ -231,7 +242,7 @@ impl Session {
             };
             text += &outside.declare(&asked, fields, &|name| has(name) || TAG_WORDS.iter().any(|tag| has(&format!("{tag} {name}"))));
         }
-        let (wanted, mut done) = (work.wanted.clone(), HashSet::new());
+        let (wanted, mut done) = (work.wanted.clone(), FxHashSet::default());
         for place in wanted {
             work.emit(place, &mut done, &mut text);
         }
@@ -249,12 +260,12 @@ pub fn bare(name: &str) -> &str {
 /// Follows the names that names use.
 struct Closure<'a> {
     session: &'a Session,
-    own: &'a HashSet<String>,
+    own: &'a FxHashSet<String>,
     pending: &'a [Definition],
     /// Places: of the session, then of `pending`.
     wanted: BTreeSet<usize>,
     unknown: Vec<String>,
-    seen: HashSet<String>,
+    seen: FxHashSet<String>,
 }
 
 impl<'a> Closure<'a> {
@@ -289,7 +300,7 @@ impl<'a> Closure<'a> {
     }
 
     /// What a declaration needs stands before it; what it only points to need not.
-    fn emit(&self, place: usize, done: &mut HashSet<usize>, text: &mut String) {
+    fn emit(&self, place: usize, done: &mut FxHashSet<usize>, text: &mut String) {
         if !done.insert(place) {
             return;
         }

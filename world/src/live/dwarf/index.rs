@@ -2,20 +2,20 @@
 
 use super::{Debug, Entry, Place, identifier};
 use crate::live::types::{Language, Tag, TypeTable};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 impl TypeTable {
     pub(super) fn index(&mut self, debug: &Debug) -> usize {
         let before = self.pool.tags.len() + self.pool.typedefs.len() + self.pool.symbols.len();
         // Equal strings of one object mostly have one address.
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         for unit in 0..debug.units.len() {
             let _ = self.index_unit(debug, unit as u32, &mut seen); // a damaged unit ends at its damage
         }
         self.pool.tags.len() + self.pool.typedefs.len() + self.pool.symbols.len() - before
     }
 
-    fn index_unit(&mut self, debug: &Debug, unit: u32, seen: &mut HashSet<(u16, usize)>) -> gimli::Result<()> {
+    fn index_unit(&mut self, debug: &Debug, unit: u32, seen: &mut FxHashSet<(u16, usize)>) -> gimli::Result<()> {
         let mut entries = debug.units[unit as usize].entries_raw(None)?;
         let mut function_depth = isize::MAX;
         let (mut enumeration, is_c) = (None, debug.language(unit) == Language::C);

@@ -12,7 +12,7 @@ mod index;
 use super::elf::Object;
 use super::types::{Language, Name, Symbol, Tag, TypeId, TypeTable};
 use gimli::{AttributeValue as Value, DebuggingInformationEntry, Dwarf, EndianSlice, LittleEndian, SectionId, Unit, UnitOffset};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// The kernel's debug sections, on the image.
@@ -40,9 +40,9 @@ pub(super) struct Debug {
     module: u64,
     part: u32,
     /// Symbols' addresses in the debug data, for lines.
-    pub(super) addresses: HashMap<String, u64>,
+    pub(super) addresses: FxHashMap<String, u64>,
     /// What the object refers to and others define: debug data may have a signature of it, too.
-    undefined: HashSet<String>,
+    undefined: FxHashSet<String>,
     /// What `dwarf` reads; last, so that it goes last.
     _sections: Vec<Box<[u8]>>,
 }
@@ -51,12 +51,12 @@ pub(super) struct Debug {
 #[derive(Default)]
 pub struct Pool {
     /// Of each module, an object each.
-    debugs: HashMap<u64, Vec<Arc<Debug>>>,
-    memo: HashMap<Place, TypeId>,
-    tags: HashMap<(Tag, String), Place>,
-    typedefs: HashMap<String, Place>,
-    constants: HashMap<String, Place>,
-    symbols: HashMap<String, Place>,
+    debugs: FxHashMap<u64, Vec<Arc<Debug>>>,
+    memo: FxHashMap<Place, TypeId>,
+    tags: FxHashMap<(Tag, String), Place>,
+    typedefs: FxHashMap<String, Place>,
+    constants: FxHashMap<String, Place>,
+    symbols: FxHashMap<String, Place>,
     kernel_asked: bool,
     /// What was wrong with the kernel's debug data, for messages.
     pub kernel_error: Option<String>,
@@ -82,11 +82,11 @@ impl Debug {
         let named = object.symbols.iter().filter(|symbol| !symbol.name.is_empty());
         let (defined, undefined): (Vec<_>, Vec<_>) = named.partition(|symbol| symbol.section != 0);
         let addresses = if module == KERNEL {
-            HashMap::new()
+            FxHashMap::default()
         } else {
-            defined.into_iter().filter_map(|symbol| Some((symbol.name.clone(), object.debug_address(&symbol.name)?))).collect()
+            defined.into_iter().filter_map(|symbol| Some((symbol.name.to_string(), object.debug_address(&symbol.name)?))).collect()
         };
-        let undefined = undefined.into_iter().map(|symbol| symbol.name.clone()).collect();
+        let undefined = undefined.into_iter().map(|symbol| symbol.name.to_string()).collect();
         Ok(Self { dwarf, units, module, part, addresses, undefined, _sections: sections })
     }
 

@@ -16,7 +16,7 @@ pub(super) mod _live_types {
         convert::ToPyObject,
         function::{ArgBytesLike, OptionalArg},
     };
-    use std::collections::HashSet;
+    use rustc_hash::FxHashSet;
 
     /// Adds debug data of an object under a module's number; 0 is the kernel's. The number of names. ValueError.
     #[pyfunction]
@@ -201,7 +201,7 @@ pub(super) mod _live_types {
     fn declare(names: Vec<PyStrRef>, without: Vec<PyStrRef>) -> String {
         let (names, without): (Vec<String>, Vec<String>) =
             (names.iter().map(|name| name.to_string()).collect(), without.iter().map(|name| name.to_string()).collect());
-        table().declare(&names.iter().map(String::as_str).collect::<HashSet<&str>>(), &without.iter().map(String::as_str).collect())
+        table().declare(&names.iter().map(String::as_str).collect::<FxHashSet<&str>>(), &without.iter().map(String::as_str).collect())
     }
 
     /// Names of types that begin with a prefix, and of symbols with a known type.

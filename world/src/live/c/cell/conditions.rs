@@ -6,7 +6,7 @@ use super::super::lex::{Kind, Token};
 use super::super::parse::{self, directive};
 use super::super::session::{Outside, Session};
 use super::{Diagnostic, HIDDEN, PROBE};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 const BRANCHES: &str = "<branches>";
 
@@ -23,7 +23,7 @@ pub fn choose(
     }
     let directives: Vec<&Token> = tokens.iter().filter(|token| token.kind == Kind::Directive).collect();
     let copied: Vec<Token> = directives.iter().map(|token| **token).collect();
-    let known: HashSet<String> = session.headers.names.iter().cloned().collect();
+    let known: FxHashSet<String> = session.headers.names.iter().cloned().collect();
     let declarations = session.declarations(&parse::uses(text, &copied), &[], &known, &[], outside);
     let mut source = format!("{PROBE};\n#line 1 \"{HIDDEN}\"\n{declarations}\n");
     for (index, token) in directives.iter().enumerate() {
@@ -35,7 +35,7 @@ pub fn choose(
         let token = directives.iter().rev().find(|token| token.line <= error.line && error.file == file).or(directives.last());
         return Err(super::messages::at_token(file, text, token.copied().unwrap_or(&tokens[0]), &error.text));
     }
-    let seen: HashSet<usize> = output.messages.iter().filter(|one| one.file == BRANCHES).map(|one| one.line - 1).collect();
+    let seen: FxHashSet<usize> = output.messages.iter().filter(|one| one.file == BRANCHES).map(|one| one.line - 1).collect();
     let mut bytes = text.as_bytes().to_vec();
     let mut blank = |start: usize, end: usize| bytes[start..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
     for (index, token) in directives.iter().enumerate() {

@@ -4,8 +4,8 @@ use super::super::compiler;
 use super::super::lex::{Kind as TokenKind, Token};
 use super::super::parse;
 use super::super::session::Definition;
-use super::{Builder, Diagnostic, HIDDEN, PROBE, PROBES, Step, is_array, is_function, is_integer, pointee_of_probe};
-use std::collections::HashSet;
+use super::{Builder, Diagnostic, HIDDEN, PROBE, PROBES, Step, TEXT_ROOM, is_array, is_function, is_integer, pointee_of_probe, push_place};
+use rustc_hash::FxHashSet;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -42,7 +42,7 @@ impl Builder<'_> {
             }
         }
         let pending: Vec<Definition> = self.pending.iter().filter(|one| !one.definition.names.is_empty()).map(|one| one.definition.clone()).collect();
-        let prelude = self.prelude(&uses, &HashSet::new(), &pending);
+        let prelude = self.prelude(&uses, &FxHashSet::default(), &pending);
         let mut form = Form::Value;
         let mut output = compiler::compile(&self.includes, &self.statements_text(&prelude, form, None), &self.options, true);
         let value_type = output.messages.iter().filter(|one| one.file == PROBES).find_map(|one| pointee_of_probe(&one.text));
@@ -70,32 +70,48 @@ impl Builder<'_> {
     }
 
     fn statements_text(&self, prelude: &str, form: Form, dissect: Option<usize>) -> String {
-        let mut text = format!("{prelude}\n#line 1 \"{HIDDEN}\"\nvoid *{}(void) {{\n", self.cell.entry);
+        // The compiler reads each #line like the rest: no more of them than messages need.
+        let mut text = String::with_capacity(prelude.len() + self.text.len() + TEXT_ROOM);
+        text.push_str(prelude);
+        let hide = |text: &mut String| push_place(text, 1, HIDDEN);
+        hide(&mut text);
+        text.extend(["void *", &self.cell.entry, "(void) {\n"]);
         for step in &self.steps {
             match step {
                 Step::Tokens(tokens) => self.emit_tokens(&mut text, tokens, dissect),
                 Step::Initialise(index) => self.emit_initialiser(&mut text, *index, dissect),
             }
         }
-        let hidden = format!("\n#line 1 \"{HIDDEN}\"\n");
         let Some(shown) = &self.shown else {
-            return text + &hidden + "; return (void *)0; }\n";
+            hide(&mut text);
+            return text + "; return (void *)0; }\n";
         };
-        let mut expression = String::new();
-        self.emit_tokens(&mut expression, shown, dissect);
-        let probe = format!("extern int __polyglot_probe[sizeof(1 ? (__typeof__({expression}\n#line 1 \"{PROBES}\"\n) *)0 : ({PROBE} *)0)];");
-        text += &hidden;
-        text += ";";
-        text += &probe;
-        text += &hidden;
-        let first = shown.first().map_or(1, |at| self.tokens[*at].line);
-        text += &match form {
+        if !self.steps.is_empty() {
+            hide(&mut text);
+            text.push(';');
+        }
+        text.push_str("typedef __typeof__(");
+        self.emit_tokens(&mut text, shown, dissect);
+        push_place(&mut text, 1, PROBES);
+        text.extend([") __polyglot_type; extern int __polyglot_probe[sizeof(1 ? (__polyglot_type *)0 : (", PROBE, " *)0)];"]);
+        hide(&mut text);
+        match form {
+            Form::Value => text.push_str("static __polyglot_type __value; __value = ("),
             // The type of a bit-field would be one again.
-            Form::Integer => format!("static {} __value; __value = ({expression}{hidden}); return (void *)&__value; }}\n", self.cell.value_type),
-            Form::Value => format!("static __typeof__({expression}{hidden}) __value; __value = ({expression}{hidden}); return (void *)&__value; }}\n"),
-            Form::Address => format!("return (void *)({expression}{hidden}); }}\n"),
-            Form::Nothing => format!("\n#line {first} \"{}\"\n({expression}{hidden}); return (void *)0; }}\n", self.file),
-        };
+            Form::Integer => text.extend(["static ", &self.cell.value_type, " __value; __value = ("]),
+            Form::Address => text.push_str("return (void *)("),
+            Form::Nothing => {
+                push_place(&mut text, shown.first().map_or(1, |at| self.tokens[*at].line), &self.file);
+                text.push('(');
+            }
+        }
+        self.emit_tokens(&mut text, shown, dissect);
+        hide(&mut text);
+        text.push_str(match form {
+            Form::Value | Form::Integer => "); return (void *)&__value; }\n",
+            Form::Address => "); }\n",
+            Form::Nothing => "); return (void *)0; }\n",
+        });
         text
     }
 
@@ -111,15 +127,19 @@ impl Builder<'_> {
     fn emit_initialiser(&self, text: &mut String, index: usize, dissect: Option<usize>) {
         let Some(variable) = &self.pending[index].variable else { return };
         let name = &variable.name;
-        let hidden = format!("\n#line 1 \"{HIDDEN}\"\n");
-        if self.word(variable.initialiser[0]) == "{" {
-            text.push_str(&format!("{hidden}{{ extern void *memcpy(void *, const void *, unsigned long); __typeof__({name}) __value ="));
-            self.emit_tokens(text, &variable.initialiser, dissect);
-            text.push_str(&format!("{hidden}; memcpy((void *)&{name}, &__value, sizeof __value); }}"));
+        let is_list = self.word(variable.initialiser[0]) == "{";
+        push_place(text, 1, HIDDEN);
+        if is_list {
+            text.extend(["{ extern void *memcpy(void *, const void *, unsigned long); __typeof__(", name, ") __value ="]);
         } else {
-            text.push_str(&format!("{hidden}{name} = ("));
-            self.emit_tokens(text, &variable.initialiser, dissect);
-            text.push_str(&format!("{hidden});"));
+            text.extend([name, " = ("]);
+        }
+        self.emit_tokens(text, &variable.initialiser, dissect);
+        push_place(text, 1, HIDDEN);
+        if is_list {
+            text.extend(["; memcpy((void *)&", name, ", &__value, sizeof __value); }"]);
+        } else {
+            text.push_str(");");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the compiler has at a checkpoint, and how it is put back.
 //!
 //! That is a third of a megabyte, of which a source changes a tenth; to copy all of it before each source took longer than
-//! the copying, because it drove everything else out of the processor's caches. So there are three kinds of memory:
+//! the copying, because it drove everything else out of the processor's caches. So there are four kinds of memory:
 //!
-//!   always  static variables and the stack: 20 KB
+//!   always  static variables and the stack: 5 KB
+//!   values  libtcc's stack of values, 16 KB, where nothing is read that the same source has not written
 //!   names   libtcc's table of identifiers by their hashes, 128 KB: those that came since the checkpoint are taken out of it
 //!   heap    pages that were written since (watch.rs)
 //!
@@ -23,6 +24,9 @@ pub const UNTOUCHED: u8 = 0xa5;
 /// Identifiers' numbers begin here; lower ones are single characters and operators.
 const FIRST_NAME: c_int = 256;
 const BUCKETS: usize = 16384;
+/// Values are 64 bytes; of the stack of them the first one is there before a source begins (rules.mk knows the size, too).
+const VALUES_SIZE: usize = 257 * 64;
+const VALUES_BEFORE: usize = 2 * 64;
 
 #[derive(Clone, Copy)]
 #[repr(C, packed(4))]
@@ -44,6 +48,7 @@ unsafe extern "C" {
     static mut __start_tcc_bss: u8;
     static mut __stop_tcc_bss: u8;
     static mut hash_ident: [Link; BUCKETS];
+    static mut _vstack: [u8; VALUES_SIZE];
     static mut table_ident: *mut *mut Name;
     static mut tok_ident: c_int;
 }
@@ -55,6 +60,7 @@ pub struct Kept {
     number: u64,
     always: Pieces,
     names: Pieces,
+    values: Pieces,
     heap: Pieces,
     /// Whole pages of the heap that are watched.
     watched: Range<usize>,
@@ -81,17 +87,19 @@ impl Kept {
     /// Static variables, and nothing else.
     pub fn initial() -> Self {
         let statics = [data(), bss()].into_iter().flat_map(|range| pieces(range, None)).collect();
-        Self { number: 0, always: statics, names: Pieces::new(), heap: Pieces::new(), watched: 0..0, first_name: 0 }
+        Self { number: 0, always: statics, names: Pieces::new(), values: Pieces::new(), heap: Pieces::new(), watched: 0..0, first_name: 0 }
     }
 
     /// Now, after release(). `heap` as far as it is in use.
     pub fn take(heap: Range<usize>, stack: Range<usize>) -> Self {
-        let (bss, table) = (bss(), table());
-        let ranges = [data(), bss.start..table.start, table.end..bss.end, stack];
+        let (table, values) = (table(), values());
+        let statics = without(bss(), &table).into_iter().flat_map(|range| without(range, &values));
+        let ranges = [data(), stack].into_iter().chain(statics);
         Self {
             number: NUMBER.fetch_add(1, Relaxed),
-            always: ranges.into_iter().flat_map(|range| pieces(range, None)).collect(),
+            always: ranges.flat_map(|range| pieces(range, None)).collect(),
             names: pieces(table, None),
+            values: pieces(values, None),
             watched: heap.start..heap.end / watch::PAGE * watch::PAGE,
             heap: pieces(heap, Some(UNTOUCHED)),
             // SAFETY: the compiler has stopped.
@@ -121,7 +129,7 @@ impl Kept {
             return Ok(());
         }
         release()?;
-        copy(self.always.iter().chain(&self.names).chain(&self.heap));
+        copy(self.always.iter().chain(&self.names).chain(&self.values).chain(&self.heap));
         if can_watch && watch::begin(self.watched.start, self.watched.end).is_ok() {
             CURRENT.store(self.number, Relaxed);
         }
@@ -149,6 +157,16 @@ fn bss() -> Range<usize> {
 fn table() -> Range<usize> {
     let start = addr_of!(hash_ident) as usize;
     start..start + BUCKETS * size_of::<usize>()
+}
+
+fn values() -> Range<usize> {
+    let start = addr_of!(_vstack) as usize;
+    start + VALUES_BEFORE..start + VALUES_SIZE
+}
+
+/// A range without what of it is in another one.
+fn without(range: Range<usize>, other: &Range<usize>) -> [Range<usize>; 2] {
+    [range.start..other.start.clamp(range.start, range.end), other.end.clamp(range.start, range.end)..range.end]
 }
 
 /// Copies of what is in a range, without pieces that hold `except` only.
