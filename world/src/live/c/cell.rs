@@ -20,7 +20,6 @@ use super::session::{Definition, Headers, Kind, Outside, Session};
 use super::shape::{self, Shape};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -608,7 +607,7 @@ impl<'a> Builder<'a> {
             let is_typedef = pending.definition.declaration.starts_with("typedef ");
             let has_type = is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration);
             if let (true, Some(name)) = (has_type, pending.definition.names.first()) {
-                let _ = write!(text, "extern int __polyglot_probe_{index}[sizeof(1 ? (__typeof__({name}) *)0 : ({PROBE} *)0)];");
+                text.extend(["extern int __polyglot_probe_", &index.to_string(), "[sizeof(1 ? (__typeof__(", name, ") *)0 : (", PROBE, " *)0)];"]);
             }
             text.push('\n');
         }
@@ -685,7 +684,7 @@ impl<'a> Builder<'a> {
 
 /// What follows is line `line` of `file`.
 fn push_place(text: &mut String, line: usize, file: &str) {
-    let _ = writeln!(text, "\n#line {line} \"{file}\"");
+    text.extend(["\n#line ", &line.to_string(), " \"", file, "\"\n"]);
 }
 
 /// The type that a probe's warning tells of: "('int (*)[3]' and 'struct __polyglot_probe *')" -> "int [3]".

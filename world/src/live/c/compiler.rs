@@ -182,24 +182,28 @@ extern "C" fn report(_: *mut c_void, text: *const c_char) {
     // SAFETY: libtcc gives a string.
     let text = unsafe { CStr::from_ptr(text) };
     let _outside = checkpoint::Outside::begin();
-    job().messages.push(parse_message(&text.to_string_lossy()));
+    let message = text.to_str().map_or_else(|_| parse_message(&text.to_string_lossy()), parse_message);
+    job().messages.push(message);
 }
 
 /// str::split_once for a short text and an ASCII mark: each cell has a message, and what str prepares for a search takes longer than this one.
 pub fn split_once<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
-    let (bytes, mark) = (text.as_bytes(), mark.as_bytes());
-    let last = bytes.len().checked_sub(mark.len())?;
-    let at = (0..=last).find(|&at| bytes[at] == mark[0] && bytes[at..at + mark.len()] == *mark)?;
+    let first = *mark.as_bytes().first()?;
+    let mut places = text.bytes().enumerate().filter(|(_, byte)| *byte == first);
+    let (at, _) = places.find(|(at, _)| text.as_bytes()[*at..].starts_with(mark.as_bytes()))?;
     Some((&text[..at], &text[at + mark.len()..]))
 }
 
 /// "FILE:LINE: error: TEXT", after lines that say from where FILE was included.
 fn parse_message(text: &str) -> Message {
     let line = text.lines().find(|line| !line.starts_with("In file included")).unwrap_or(text);
-    for (mark, is_warning) in [(": error: ", false), (": warning: ", true)] {
-        if let Some((place, what)) = split_once(line, mark) {
-            let (file, number) = place.rsplit_once(':').unwrap_or((place, "0"));
-            return Message { file: file.to_owned(), line: number.parse().unwrap_or(0), is_warning, text: what.to_owned() };
+    for at in line.bytes().enumerate().filter(|(_, byte)| *byte == b':').map(|(at, _)| at) {
+        let (place, rest) = line.split_at(at);
+        for (mark, is_warning) in [(": error: ", false), (": warning: ", true)] {
+            if let Some(what) = rest.strip_prefix(mark) {
+                let (file, number) = place.rsplit_once(':').unwrap_or((place, "0"));
+                return Message { file: file.to_owned(), line: number.parse().unwrap_or(0), is_warning, text: what.to_owned() };
+            }
         }
     }
     let is_warning = line.contains("warning: ");
