@@ -11,6 +11,7 @@
 
 mod conditions;
 mod messages;
+mod plain;
 mod statements;
 
 use super::compiler::{self, Message, Output};
@@ -565,6 +566,12 @@ impl<'a> Builder<'a> {
         let needs = |one: &Pending| one.definition.uses.iter().filter(|(_, is_weak)| !is_weak || one.definition.kind != Kind::Type).cloned().collect::<Vec<_>>();
         let uses: Vec<(String, bool)> = self.pending.iter().flat_map(needs).collect();
         let prelude = self.prelude(&uses, &self.own, &[]);
+        let is_alone = self.includes.is_empty() && prelude.len() == PROBE.len() + 1;
+        if let ([one], true) = (&mut self.pending[..], is_alone)
+            && one.definition.kind == Kind::Function
+        {
+            one.definition.type_text = plain::function_type(&one.definition.declaration).unwrap_or_default();
+        }
         let output = loop {
             let output = compiler::compile(&self.includes, &self.definitions_text(&prelude, None), &self.options, true);
             let Some(error) = output.error().cloned() else {
@@ -605,8 +612,9 @@ impl<'a> Builder<'a> {
         push_place(&mut text, 1, PROBES);
         for (index, pending) in self.pending.iter().enumerate() {
             let is_typedef = pending.definition.declaration.starts_with("typedef ");
+            let is_asked = pending.definition.type_text.is_empty();
             let has_type = is_typedef || matches!(pending.definition.kind, Kind::Function | Kind::Variable | Kind::Declaration);
-            if let (true, Some(name)) = (has_type, pending.definition.names.first()) {
+            if let (true, Some(name)) = (has_type && is_asked, pending.definition.names.first()) {
                 text.extend(["extern int __polyglot_probe_", &index.to_string(), "[sizeof(1 ? (__typeof__(", name, ") *)0 : (", PROBE, " *)0)];"]);
             }
             text.push('\n');

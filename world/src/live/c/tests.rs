@@ -3,7 +3,6 @@
 use super::cell::{self, Cell, Diagnostic, Flags};
 use super::parse;
 use super::session::{Alone, Outside, Session, bare};
-use rustc_hash::FxHashSet;
 
 fn prepare(session: &Session, text: &str) -> Result<Cell, Diagnostic> {
     cell::prepare(session, text, &Alone, Flags::default())
