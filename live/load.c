@@ -55,8 +55,6 @@ LOCAL int load_add_functions(const struct link *link, const struct link_object *
 /* By section name, as a linker script's SORT_BY_INIT_PRIORITY: those with a number first, smaller numbers first. */
 LOCAL unsigned load_priority(const char *name, const char *base)
 {
-    if (name[0] != base[0] || name[1] != base[1])
-        return 0; /* nearly all; each module asks this of each section for each kind of functions */
     size_t length = strlen(base);
     if (strncmp(name, base, length) != 0 || (name[length] != 0 && name[length] != '.'))
         return 0;
@@ -94,19 +92,42 @@ LOCAL int load_collect(const struct link *link, const char *base, bool backwards
     return 0;
 }
 
+/* Sections of functions that are called, and into which table of `link`, in the order in which they are collected. */
+static const struct load_kind {
+    const char *base;
+    size_t functions, count; /* offsets in struct link */
+    bool backwards;
+} load_kinds[] = {
+    { ".preinit_array", offsetof(struct link, init), offsetof(struct link, init_count), false },
+    { ".init_array", offsetof(struct link, init), offsetof(struct link, init_count), false },
+    { ".ctors", offsetof(struct link, init), offsetof(struct link, init_count), true },
+    { ".fini_array", offsetof(struct link, fini), offsetof(struct link, fini_count), true },
+    { ".dtors", offsetof(struct link, fini), offsetof(struct link, fini_count), false },
+    { ".drivers", offsetof(struct link, drivers), offsetof(struct link, driver_count), false },
+};
+
+/* Most modules have none: they are not searched for each kind. */
+LOCAL bool load_has_functions(const struct link *link)
+{
+    for (size_t i = 0; i < link->object_count; i++)
+        for (uint32_t number = 1; number < link->objects[i]->object.section_count; number++) {
+            const char *name = object_section_name(&link->objects[i]->object, number);
+            for (size_t kind = 0; kind < ARRAY_COUNT(load_kinds); kind++)
+                if (name[0] == '.' && name[1] == load_kinds[kind].base[1] && load_priority(name, load_kinds[kind].base) != 0)
+                    return true;
+        }
+    return false;
+}
+
 LOCAL int load_collect_functions(struct link *link)
 {
-    int error = load_collect(link, ".preinit_array", false, &link->init, &link->init_count);
-    if (error == 0)
-        error = load_collect(link, ".init_array", false, &link->init, &link->init_count);
-    if (error == 0)
-        error = load_collect(link, ".ctors", true, &link->init, &link->init_count);
-    if (error == 0)
-        error = load_collect(link, ".fini_array", true, &link->fini, &link->fini_count);
-    if (error == 0)
-        error = load_collect(link, ".dtors", false, &link->fini, &link->fini_count);
-    if (error == 0)
-        error = load_collect(link, ".drivers", false, &link->drivers, &link->driver_count);
+    int error = 0;
+    if (!load_has_functions(link))
+        return 0;
+    for (size_t i = 0; i < ARRAY_COUNT(load_kinds) && error == 0; i++) {
+        const struct load_kind *kind = &load_kinds[i];
+        error = load_collect(link, kind->base, kind->backwards, (uint64_t **)((char *)link + kind->functions), (size_t *)((char *)link + kind->count));
+    }
     return error;
 }
 

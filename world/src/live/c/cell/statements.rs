@@ -74,8 +74,7 @@ impl Builder<'_> {
         let mut text = String::with_capacity(prelude.len() + self.text.len() + TEXT_ROOM);
         text.push_str(prelude);
         let hide = |text: &mut String| push_place(text, 1, HIDDEN);
-        hide(&mut text);
-        text.extend(["void *", &self.cell.entry, "(void) {\n"]);
+        text.extend(["\nvoid *", &self.cell.entry, "(void) {\n"]);
         for step in &self.steps {
             match step {
                 Step::Tokens(tokens) => self.emit_tokens(&mut text, tokens, dissect),
@@ -93,8 +92,7 @@ impl Builder<'_> {
         text.push_str("typedef __typeof__(");
         self.emit_tokens(&mut text, shown, dissect);
         push_place(&mut text, 1, PROBES);
-        text.extend([") __polyglot_type; extern int __polyglot_probe[sizeof(1 ? (__polyglot_type *)0 : (", PROBE, " *)0)];"]);
-        hide(&mut text);
+        text.extend([") __polyglot_type; extern int __polyglot_probe[sizeof(1 ? (__polyglot_type *)0 : (", PROBE, " *)0)]; "]);
         match form {
             Form::Value => text.push_str("static __polyglot_type __value; __value = ("),
             // The type of a bit-field would be one again.
