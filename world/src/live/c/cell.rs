@@ -564,13 +564,18 @@ impl<'a> Builder<'a> {
         }
         // What a type only points to may stay incomplete; it could need this type itself.
         let needs = |one: &Pending| one.definition.uses.iter().filter(|(_, is_weak)| !is_weak || one.definition.kind != Kind::Type).cloned().collect::<Vec<_>>();
-        let uses: Vec<(String, bool)> = self.pending.iter().flat_map(needs).collect();
+        let mut uses: Vec<(String, bool)> = self.pending.iter().flat_map(needs).collect();
+        let plain = match &self.pending[..] {
+            [one] if one.definition.kind == Kind::Function && self.includes.is_empty() => plain::function(&one.definition.declaration),
+            _ => None,
+        };
+        if let Some(plain) = &plain {
+            uses.retain(|(name, _)| !plain.parameters.contains(&name.as_str()) || self.session.find(name).is_some());
+        }
         let prelude = self.prelude(&uses, &self.own, &[]);
-        let is_alone = self.includes.is_empty() && prelude.len() == PROBE.len() + 1;
-        if let ([one], true) = (&mut self.pending[..], is_alone)
-            && one.definition.kind == Kind::Function
-        {
-            one.definition.type_text = plain::function_type(&one.definition.declaration).unwrap_or_default();
+        let is_alone = prelude.len() == PROBE.len() + 1;
+        if let Some(type_text) = plain.filter(|_| is_alone).map(|plain| plain.type_text) {
+            self.pending[0].definition.type_text = type_text;
         }
         let output = loop {
             let output = compiler::compile(&self.includes, &self.definitions_text(&prelude, None), &self.options, true);

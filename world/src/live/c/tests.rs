@@ -216,3 +216,14 @@ fn macros_that_declare() {
     let cell = prepare(&session, &format!("{macros}\nint other;\nROW(second, other)")).unwrap();
     assert!(cell.object.unwrap().windows(5).any(|bytes| bytes == b".rows"));
 }
+
+#[test]
+fn parameters_that_are_macros_are_macros() {
+    let mut session = Session::default();
+    assert_eq!(run(&mut session, "int f(int a, char *n) { return a + *n; }").definitions[0].type_text, "int (int, char *)");
+    run(&mut session, "#define a *p");
+    assert_eq!(run(&mut session, "int f(int a, char *n) { return *p + *n; }").definitions[0].type_text, "int (int *, char *)");
+    run(&mut session, "int n = 3; typedef long a_t;");
+    assert_eq!(run(&mut session, "int f(int n) { return n; }").definitions[0].type_text, "int (int)");
+    assert_eq!(run(&mut session, "long f(long a_t) { return a_t; }").definitions[0].type_text, "long (long)");
+}

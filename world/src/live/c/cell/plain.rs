@@ -7,17 +7,26 @@ use super::super::lex::{self, Kind, Token};
 
 const TYPES: [&str; 6] = ["char", "double", "float", "int", "long", "short"];
 
+pub struct Function<'a> {
+    pub type_text: String,
+    /// Their names mean nothing else within the function.
+    pub parameters: Vec<&'a str>,
+}
+
 struct Reader<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     at: usize,
     found: String,
+    parameters: Vec<&'a str>,
 }
 
 /// None: the compiler must be asked.
-pub fn function_type(declaration: &str) -> Option<String> {
-    let mut reader = Reader { text: declaration, tokens: lex::tokens(declaration), at: 0, found: String::with_capacity(declaration.len()) };
+pub fn function(declaration: &str) -> Option<Function<'_>> {
+    let found = String::with_capacity(declaration.len());
+    let mut reader = Reader { text: declaration, tokens: lex::tokens(declaration), at: 0, found, parameters: Vec::new() };
     reader.named_type(true)?;
+    reader.parameters.clear();
     reader.found.push_str(if reader.found.ends_with('*') { "(" } else { " (" });
     reader.take("(")?;
     if reader.word() == "void" && reader.tokens.get(reader.at + 1).is_some_and(|token| token.of(declaration) == ")") {
@@ -32,7 +41,7 @@ pub fn function_type(declaration: &str) -> Option<String> {
     reader.take(")")?;
     reader.take(";")?;
     reader.found.push(')');
-    (reader.at == reader.tokens.len()).then_some(reader.found)
+    (reader.at == reader.tokens.len()).then_some(Function { type_text: reader.found, parameters: reader.parameters })
 }
 
 impl<'a> Reader<'a> {
@@ -63,9 +72,10 @@ impl<'a> Reader<'a> {
             self.found.extend(std::iter::repeat_n('*', stars));
             self.at += stars;
         }
-        let is_name = self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Name && !lex::is_keyword(token.of(self.text)));
-        self.at += usize::from(is_name);
-        is_name.then_some(())
+        let name = self.tokens.get(self.at).filter(|token| token.kind == Kind::Name)?.of(self.text);
+        self.at += 1;
+        self.parameters.push(name);
+        (!lex::is_keyword(name)).then_some(())
     }
 }
 
@@ -80,6 +90,16 @@ mod tests {
         let text = format!("{PROBE};\n{declaration}\n#line 1 \"{PROBES}\"\nextern int p[sizeof(1 ? (__typeof__(f) *)0 : ({PROBE} *)0)];\n");
         let output = compile("", &text, "-nostdlib", false);
         output.messages.iter().find_map(|message| pointee_of_probe(&message.text)).unwrap()
+    }
+
+    fn function_type(declaration: &str) -> Option<String> {
+        function(declaration).map(|found| found.type_text)
+    }
+
+    #[test]
+    fn parameters() {
+        assert_eq!(function("int f(int a, char *b);").unwrap().parameters, ["a", "b"]);
+        assert!(function("int f(void);").unwrap().parameters.is_empty());
     }
 
     #[test]
