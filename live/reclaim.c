@@ -194,7 +194,7 @@ LOCAL uint32_t reclaim_settle_items(bool complete)
         struct live_retired *item = scan.items[i];
         if (complete && !item->busy) {
             item->free(item);
-            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done) /* nobody waits for this, so nobody is to wait for all of it */
+            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done)
                 (void)!thread_sleep_until(clock_monotonic() + ROUND_PAUSE, false);
             continue;
         }

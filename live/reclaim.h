@@ -9,6 +9,7 @@
  * stack pointer upwards: saved registers and interrupted frames lie there, too. Threads that run on other CPUs are not stopped for it: after
  * one empty interrupt to every CPU it is enough to see each of them outside of the kernel once; one that stays in the kernel for
  * fifty milliseconds, or always, looks at its own stack. Whoever has left the code cannot come back, so the threads are looked at one after the other. What is still in use is tried again after RECLAIM_INTERVAL.
+ * Unless somebody waits, a few items are freed at a time, so that freeing many holds up nobody.
  *
  * Left out: pointers in memory. Code that stores its own address somewhere (a timer, a table of methods) must take it
  * back before it is retired; live functions and replaced kernel functions have permanent addresses for that.

@@ -50,11 +50,13 @@ def test_a_session(boot):
     shown = type("bad((int *)16)", r"^KernelFault: read of address 0x10")
     assert "bad" in shown and "<cell" in shown, shown
     type("1 / (p.x - 5)", r"^KernelFault: division")
-    machine.serial.mark = len(machine.serial.text)
+    machine.serial.mark = start = len(machine.serial.text)
     machine.serial.send("while (1) ;\r")
     machine.serial.wait_for(r"while \(1\) ;\n", TIMEOUT)
     machine.serial.send("\x03")
     machine.serial.wait_for(C, TIMEOUT)
+    shown = machine.serial.text[start:]
+    assert re.search(r"interrupted by Ctrl-C, in function __cell_\d+ \(<cell \d+>:1\)", shown) and "_c_prompt" not in shown, shown
     type("square(8)", r"^\(int\) 64$")
     # Redefinition replaces; the callers of before see it.
     type("int twice(void) { return square(3) * 2; }")

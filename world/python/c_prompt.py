@@ -81,7 +81,7 @@ def _enter(source, name="", keep=True):
         _load_helpers()
     error, cell = _live_c.enter(source, name, keep)
     if error is not None:
-        _refuse(error)
+        raise _refusal(error)
     if cell.is_unfinished:
         _finish(cell)
     return cell
@@ -100,12 +100,13 @@ def _finish(cell):
             print(f"{', '.join(names)}: not kept in /live: {error}", file=sys.stderr)
 
 
-def _refuse(error):
+def _refusal(error):
+    """The exception for what _live_c.enter could not do."""
     if isinstance(error, str):
         import _livelayer
-        raise _livelayer.LinkError(error.rstrip())
+        return _livelayer.LinkError(error.rstrip())
     file, line, column, message, source_line = error
-    raise CompileError(file, line, column, message + _near(message), source_line)
+    return CompileError(file, line, column, message + _near(message), source_line)
 
 
 _UNKNOWN = re.compile(r"'(\w+)' (?:undeclared|is not declared)\Z")

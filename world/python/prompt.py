@@ -46,7 +46,7 @@ def cell(function):
     return function
 
 
-OWN_MODULES = ("_prompt", "_shell", "_jobs")  # not in the tracebacks of commands
+OWN_MODULES = ("_prompt", "_shell", "_jobs", "_c_prompt")  # not in the tracebacks of commands
 
 # What is the shell's in a line: !command, !!command, name = !command.
 SHELL_LINE = re.compile(r"\s*(?:[A-Za-z_]\w*\s*=\s*)?!")

@@ -26,6 +26,10 @@ pub fn run(vm: &VirtualMachine, globals: &PyDictRef) -> PyResult<()> {
             }
             text.clear(); // Ctrl-C between two lines; the terminal has shown it
             println!();
+            // Whoever reads the traceback (of Ctrl-C) wants to know of his own code.
+            while let Some(trace) = error.traceback().filter(|trace| trace.frame.f_code().source_path().as_str() == "_c_prompt") {
+                error.set_traceback(trace.next.lock().clone());
+            }
             memory::with_reserve(|| shell::report(vm, error));
             continue;
         }
@@ -69,6 +73,10 @@ pub fn run(vm: &VirtualMachine, globals: &PyDictRef) -> PyResult<()> {
         if let Err(error) = result {
             if error.fast_isinstance(vm.ctx.exceptions.system_exit) {
                 return Err(error);
+            }
+            // Whoever reads the traceback (of Ctrl-C) wants to know of his own code.
+            while let Some(trace) = error.traceback().filter(|trace| trace.frame.f_code().source_path().as_str() == "_c_prompt") {
+                error.set_traceback(trace.next.lock().clone());
             }
             memory::with_reserve(|| shell::report(vm, error));
         }

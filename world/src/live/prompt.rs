@@ -155,7 +155,7 @@ mod _live_c {
     use crate::live::{call, load, names, values};
     use crate::{comfort, kept_file};
     use rustpython_vm::{
-        AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, builtins::PyStr, convert::ToPyObject, pyclass,
+        AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, builtins::{PyBaseException, PyStr}, convert::ToPyObject, pyclass,
         types::{GetAttr, Representable},
     };
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -290,7 +290,7 @@ mod _live_c {
         }
         let entered = match enter_cell(&source, "", true, vm) {
             Ok(entered) => entered.into_ref(&vm.ctx),
-            Err(error) => return prompt("_refuse", error),
+            Err(error) => return prompt("_refusal", error)?.downcast::<PyBaseException>().map_or_else(Ok, Err),
         };
         if Entered::is_unfinished(&entered) {
             prompt("_finish", entered.clone().into())?;

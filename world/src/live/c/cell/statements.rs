@@ -74,7 +74,11 @@ impl Builder<'_> {
         let mut text = String::with_capacity(prelude.len() + self.text.len() + TEXT_ROOM);
         text.push_str(prelude);
         let hide = |text: &mut String| push_place(text, 1, HIDDEN);
-        text.extend(["\nvoid *", &self.cell.entry, "(void) {\n"]);
+        // What fails before a statement's own code, an empty loop, is on the first line.
+        if let Some(Step::Tokens(tokens)) = self.steps.first() {
+            push_place(&mut text, self.tokens[tokens[0]].line, &self.file);
+        }
+        text.extend(["void *", &self.cell.entry, "(void) {"]);
         for step in &self.steps {
             match step {
                 Step::Tokens(tokens) => self.emit_tokens(&mut text, tokens, dissect),
