@@ -193,9 +193,10 @@ LOCAL uint32_t reclaim_settle_items(bool complete)
     for (uint32_t i = 0; i < scan.count; i++) {
         struct live_retired *item = scan.items[i];
         if (complete && !item->busy) {
-            item->free(item);
-            if (++freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done)
+            if (freed % ITEMS_AT_ONCE == 0 && scans_wanted == scans_done)
                 (void)!thread_sleep_until(clock_monotonic() + ROUND_PAUSE, false);
+            item->free(item);
+            freed++;
             continue;
         }
         irq_flags_t flags = spin_lock_irq(&retired_lock);
