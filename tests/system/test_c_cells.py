@@ -90,6 +90,21 @@ checks = [
     "<L." not in repr(live.two) + repr(live.two.name) and '"two"' in repr(live.two),
     polyglot.c("bb.b") == -3 and polyglot.c("table")[1](4, 5) == 9,
 ]
+# What polyglot.c gives for definitions; warnings are shown, errors are its own; all of it is kept.
+found = polyglot.c("#define DEF_ONE 1\nstruct def_s { int a; }; int def_f(int a) { return a + DEF_ONE; } int def_v = 4;")
+def refused(source):
+    try:
+        polyglot.c(source)
+    except polyglot.CompileError as error:
+        return error.line, error.column, error.message
+warned = io.StringIO()
+with contextlib.redirect_stderr(warned):
+    polyglot.c("char *def_w(void) { return 5; }")
+kept = {name: open(f"/live/{name}").read() for name in __import__("os").listdir("/live") if "def_" in name}
+checks += [dir(found) == ["DEF_ONE", "def_f", "def_v"], found.def_f(1) == 2, found.def_v == 4, not hasattr(found, "nothing"), repr(found).endswith("int def_f(int a);\nextern int def_v;"),
+           refused("int def_x(int a) { return b; }") == (1, 27, "'b' undeclared"), "def_x" not in polyglot.live, "def_f" in polyglot.live and {"def_f", "def_v", "two"} < set(polyglot.live), "klog_size" in polyglot.kernel and "klog_size" not in polyglot.live, "warning" in warned.getvalue() and "<cell" in warned.getvalue(),
+           polyglot.c(";") is None, polyglot.c("def_v = 7;") is None and found.def_v == 7,
+           sorted(name.partition("-")[2] for name in kept) == ["def_f.c", "def_v.c", "def_w.c", "struct def_s.c"]]
 def completed(text):
     return _c_prompt.complete(text, len(text), {})[1]
 checks += [completed("thread_current()->na") == ["name"], completed("1 + (*process_current()).i")[:1] == ["id"], "two" in completed("tw"), completed("nothing().") == [],

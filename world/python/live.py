@@ -88,6 +88,15 @@ class Namespace(Names):
             return _function(name, symbol.address, declared.type)
         return _load(declared.type, _Memory(symbol.address), 0)
 
+    def __contains__(self, name):
+        symbol = _symbol(name)
+        return symbol is not None and bool(self._has(symbol)) or self._constant(name) is not None
+
+    def __iter__(self):
+        """The names of its functions and variables, sorted."""
+        symbols = (Symbol(*found) for found in _live.symbols("", self._origins | 1 << _WORLD, 100000))
+        return iter(sorted({symbol.name for symbol in symbols if self._has(symbol)}))
+
     def __setattr__(self, name, value):
         self[name] = value
 
