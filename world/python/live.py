@@ -35,6 +35,7 @@ class Namespace(Names):
     NAME = value       writes a variable
     CONSTANT           polyglot.kernel only: a constant of an enumeration of C
     ["file.c:NAME"]    a static of a kernel file
+    NAME in it, list(it)  is there such a name?  all names
     search(text)       symbols that contain a text;  modules()  what is loaded;  unload(module)
     disassemble(name)  its machine code;  source(name)  its source, or where it is;  size(name), users(name)
     type(name), struct(tag, address), cast(type, address), list(head, type, link)  types and memory
