@@ -71,6 +71,14 @@ LOCAL void test_timer_fires(struct timer *timer)
     test->order = test_timers_fired;
 }
 
+/* Until `*value` is `wanted`. This thread may have gone to another CPU, and the host may let the one of the timers wait. */
+LOCAL void test_await(const volatile int *value, int wanted)
+{
+    nanos_t end = clock_monotonic() + 10 * NANOS_PER_SECOND;
+    while (*value != wanted && clock_monotonic() < end)
+        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
+}
+
 KTEST(time, timers_fire_in_order)
 {
     static struct test_timer timers[TIMERS];
@@ -83,10 +91,7 @@ KTEST(time, timers_fire_in_order)
         timer_init(&timers[i].timer, test_timer_fires);
         timer_arm(&timers[i].timer, timers[i].deadline);
     }
-    /* This thread may have gone to another CPU, and the host may let the one of the timers wait. */
-    nanos_t end = base + 10 * NANOS_PER_SECOND;
-    while (test_timers_fired < TIMERS && clock_monotonic() < end)
-        thread_sleep_until(clock_monotonic() + NANOS_PER_MILLISECOND, false);
+    test_await(&test_timers_fired, TIMERS);
     KTEST_EQUAL(test_timers_fired, TIMERS);
     for (int i = 0; i < TIMERS; i++) {
         KTEST_ASSERT(timers[i].fired && !timers[i].early);
@@ -111,6 +116,7 @@ KTEST(time, cancelled_timers_stay_quiet)
     timer_arm(&timer.timer, timer.deadline - 3 * NANOS_PER_MILLISECOND);
     timer_arm(&timer.timer, timer.deadline);
     test_timers_fired = 0;
+    test_await(&test_timers_fired, 1);
     thread_sleep_until(timer.deadline + 3 * NANOS_PER_MILLISECOND, false);
     KTEST_ASSERT(timer.fired && !timer.early);
     KTEST_EQUAL(test_timers_fired, 1);
@@ -133,6 +139,6 @@ KTEST(time, a_timer_may_rearm_itself)
     timer_init(&periodic.timer, test_periodic_fires);
     nanos_t start = clock_monotonic();
     timer_arm(&periodic.timer, start);
-    thread_sleep_until(start + 50 * NANOS_PER_MILLISECOND, false);
+    test_await(&periodic.left, 0);
     KTEST_EQUAL(periodic.left, 0);
 }
