@@ -92,28 +92,22 @@ LOCAL int load_collect(const struct link *link, const char *base, bool backwards
     return 0;
 }
 
-/* Sections of functions that are called, and into which table of `link`, in the order in which they are collected. */
-static const struct load_kind {
+/* Sections of functions that are called, and where they are collected. */
+struct load_kind {
     const char *base;
-    size_t functions, count; /* offsets in struct link */
     bool backwards;
-} load_kinds[] = {
-    { ".preinit_array", offsetof(struct link, init), offsetof(struct link, init_count), false },
-    { ".init_array", offsetof(struct link, init), offsetof(struct link, init_count), false },
-    { ".ctors", offsetof(struct link, init), offsetof(struct link, init_count), true },
-    { ".fini_array", offsetof(struct link, fini), offsetof(struct link, fini_count), true },
-    { ".dtors", offsetof(struct link, fini), offsetof(struct link, fini_count), false },
-    { ".drivers", offsetof(struct link, drivers), offsetof(struct link, driver_count), false },
+    uint64_t **functions;
+    size_t *count;
 };
 
 /* Most modules have none: they are not searched for each kind. */
-LOCAL bool load_has_functions(const struct link *link)
+LOCAL bool load_has_functions(const struct link *link, const struct load_kind *kinds, size_t count)
 {
     for (size_t i = 0; i < link->object_count; i++)
         for (uint32_t number = 1; number < link->objects[i]->object.section_count; number++) {
             const char *name = object_section_name(&link->objects[i]->object, number);
-            for (size_t kind = 0; kind < ARRAY_COUNT(load_kinds); kind++)
-                if (name[0] == '.' && name[1] == load_kinds[kind].base[1] && load_priority(name, load_kinds[kind].base) != 0)
+            for (size_t kind = 0; kind < count; kind++)
+                if (name[0] == '.' && name[1] == kinds[kind].base[1] && load_priority(name, kinds[kind].base) != 0)
                     return true;
         }
     return false;
@@ -121,13 +115,19 @@ LOCAL bool load_has_functions(const struct link *link)
 
 LOCAL int load_collect_functions(struct link *link)
 {
+    const struct load_kind kinds[] = {
+        { ".preinit_array", false, &link->init, &link->init_count },
+        { ".init_array", false, &link->init, &link->init_count },
+        { ".ctors", true, &link->init, &link->init_count },
+        { ".fini_array", true, &link->fini, &link->fini_count },
+        { ".dtors", false, &link->fini, &link->fini_count },
+        { ".drivers", false, &link->drivers, &link->driver_count },
+    };
     int error = 0;
-    if (!load_has_functions(link))
+    if (!load_has_functions(link, kinds, ARRAY_COUNT(kinds)))
         return 0;
-    for (size_t i = 0; i < ARRAY_COUNT(load_kinds) && error == 0; i++) {
-        const struct load_kind *kind = &load_kinds[i];
-        error = load_collect(link, kind->base, kind->backwards, (uint64_t **)((char *)link + kind->functions), (size_t *)((char *)link + kind->count));
-    }
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && error == 0; i++)
+        error = load_collect(link, kinds[i].base, kinds[i].backwards, kinds[i].functions, kinds[i].count);
     return error;
 }
 

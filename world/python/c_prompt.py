@@ -77,8 +77,6 @@ def _members(archive):
 
 def _enter(source, name="", keep=True):
     """Compiles and links a source; its definitions count and are kept. A _live_c.Cell, whose run() or show() runs its statements."""
-    if not _has_helpers:
-        _load_helpers()
     error, cell = _live_c.enter(source, name, keep)
     if error is not None:
         raise _refusal(error)

@@ -129,15 +129,16 @@ class _Index:
         for one in records():
             self.add((one.language, one.names, one.uses, one.order, one.path))
         self.stamp = stamp
-        know(DIRECTORY, 0, 0, None)
-        self.tell(())
+        self.tell_all()
 
     def tell(self, names):
-        """record_new() knows what is here, of which `names` are new to it; where there are definitions without names it knows nothing."""
-        if self.nameless:
-            know(DIRECTORY, 0, 0, None)
-        elif not know_more(self.stamp, self.highest, list(names)):
-            know(DIRECTORY, self.stamp, self.highest, list(self.by_name))
+        """record_new() knows what is here, of which `names` are new to it."""
+        if self.nameless or not know_more(self.stamp, self.highest, list(names)):
+            self.tell_all()
+
+    def tell_all(self):
+        """Where there are definitions without names it knows nothing."""
+        know(DIRECTORY, self.stamp, self.highest, None if self.nameless else list(self.by_name))
 
     def forget(self):
         """The folder is changed: it is read before the next record()."""

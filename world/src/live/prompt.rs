@@ -245,6 +245,7 @@ mod _live_c {
     /// text why it cannot be linked, and None.
     #[pyfunction]
     fn enter(text: String, file: String, keep: bool, vm: &VirtualMachine) -> PyResult<(PyObjectRef, Option<PyRef<Entered>>)> {
+        need_helpers(vm)?;
         Ok(match enter_cell(&text, &file, keep, vm) {
             Ok(entered) => (vm.ctx.none(), Some(entered.into_ref(&vm.ctx))),
             Err(error) => (error, None),
@@ -273,8 +274,15 @@ mod _live_c {
         definitions.iter().take_while(|one| keep(one)).count()
     }
 
-    /// What the compiler's code calls itself is there: _c_prompt._load_helpers().
-    static HAS_HELPERS: AtomicBool = AtomicBool::new(false);
+    /// What the compiler's code calls itself: _c_prompt._load_helpers(), once.
+    fn need_helpers(vm: &VirtualMachine) -> PyResult<()> {
+        static ARE_LOADED: AtomicBool = AtomicBool::new(false);
+        if !ARE_LOADED.load(Ordering::Relaxed) {
+            comfort::call_in(vm, "_c_prompt", "_load_helpers", ())?;
+            ARE_LOADED.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 
     /// c(source): compiles C into the running kernel and runs its statements
     ///
@@ -284,10 +292,7 @@ mod _live_c {
     #[pyfunction]
     fn c(source: String, vm: &VirtualMachine) -> PyResult {
         let prompt = |name: &str, argument: PyObjectRef| comfort::call_in(vm, "_c_prompt", name, vec![argument]);
-        if !HAS_HELPERS.load(Ordering::Relaxed) {
-            comfort::call_in(vm, "_c_prompt", "_load_helpers", ())?;
-            HAS_HELPERS.store(true, Ordering::Relaxed);
-        }
+        need_helpers(vm)?;
         let entered = match enter_cell(&source, "", true, vm) {
             Ok(entered) => entered.into_ref(&vm.ctx),
             Err(error) => return prompt("_refusal", error)?.downcast::<PyBaseException>().map_or_else(Ok, Err),
@@ -295,9 +300,8 @@ mod _live_c {
         if Entered::is_unfinished(&entered) {
             prompt("_finish", entered.clone().into())?;
         }
-        let value = entered.run_with(vm, |address| match number(&entered.value_type, address, vm) {
-            Some(value) => Ok(value),
-            None => comfort::call_in(vm, "_c_prompt", "_view", vec![entered.value_type.clone().to_pyobject(vm), address.to_pyobject(vm)]),
+        let value = entered.run_viewed(vm, |ty, address| {
+            comfort::call_in(vm, "_c_prompt", "_view", vec![ty.to_pyobject(vm), address.to_pyobject(vm)])
         })?;
         let is_defined = !entered.definitions.is_empty() && matches!(entered.value_type.as_str(), "" | "void");
         Ok(if is_defined { Defined { cell: entered }.into_ref(&vm.ctx).into() } else { value })
@@ -395,10 +399,7 @@ mod _live_c {
         /// called while its memory is there. KernelFault.
         #[pymethod]
         fn run(zelf: &Py<Self>, view: PyObjectRef, vm: &VirtualMachine) -> PyResult {
-            zelf.run_with(vm, |address| match number(&zelf.value_type, address, vm) {
-                Some(value) => Ok(value),
-                None => view.call((zelf.value_type.clone(), address), vm),
-            })
+            zelf.run_viewed(vm, |ty, address| view.call((ty, address), vm))
         }
 
         /// The same, as the prompt shows the value: "(int) 42".
@@ -409,6 +410,14 @@ mod _live_c {
     }
 
     impl Entered {
+        /// run(): what is no number is `view` of its type and address.
+        fn run_viewed(&self, vm: &VirtualMachine, view: impl Fn(String, u64) -> PyResult) -> PyResult {
+            self.run_with(vm, |address| match number(&self.value_type, address, vm) {
+                Some(value) => Ok(value),
+                None => view(self.value_type.clone(), address),
+            })
+        }
+
         /// Runs the statements as one guarded call; `value` of their address; then they go, unless they keep data.
         fn run_with(&self, vm: &VirtualMachine, value: impl Fn(u64) -> PyResult) -> PyResult {
             let Linked { statements, address, calls, .. } = self.linked;
